@@ -1,0 +1,97 @@
+"""What we need from outside, as protocols: a clock, timers, runners, a store.
+
+Adapters are thin, one per file, and each kind passes one conformance suite
+(``tests/conformance``); the promises checked there are these docstrings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from actors.messages import FromRunner
+from actors.model import AttemptId, Instant, Job, StopReason, Utc
+
+Report = Callable[[FromRunner], None]
+"""How a runner tells an agent; may be called from any thread; never blocks, never raises."""
+
+
+class Clock(Protocol):
+    def now(self) -> Instant:
+        """Monotonic nanoseconds."""
+        ...
+
+    def utc(self) -> Utc: ...
+
+
+class Timers(Protocol):
+    """Timers by key, one set of keys per owner."""
+
+    def set(self, owner: str, key: object, at: Instant, fire: Callable[[], None]) -> None:
+        """Call ``fire`` once at ``at``; a second ``set`` of the same key replaces the first."""
+        ...
+
+    def clear(self, owner: str, key: object) -> None:
+        """Forget the timer; nothing happens if there is none."""
+        ...
+
+
+class Runner(Protocol):
+    """Runs attempts somewhere: a thread, a process, another machine.
+
+    One runner serves all agents of an engine and is called from their threads at the same
+    time. No method blocks, none raises for an attempt it does not know: late calls are normal.
+
+    ``ActionEnded`` is reported exactly once for each started attempt, however it ended, to
+    the report function given last, after everything else about that attempt; when it is
+    reported, nothing of the attempt runs any more. Its outcome carries the attempt's newest
+    checkpoint. ``ActionNoted`` (checkpoint, progress, log lines) is reported once, and once
+    more after each ``credit``; meanwhile the newest are kept.
+    """
+
+    @property
+    def can_kill(self) -> bool:
+        """Whether ``kill`` ends any code at once."""
+        ...
+
+    @property
+    def can_suspend(self) -> bool:
+        """Whether ``suspend`` and ``resume`` work."""
+        ...
+
+    def start(self, job: Job, report: Report) -> None: ...
+
+    def interrupt(self, attempt: AttemptId, reason: StopReason) -> None:
+        """Tell the action and raise ``AttemptStopped`` in it, unless it shields itself."""
+        ...
+
+    def kill(self, attempt: AttemptId) -> None:
+        """End the attempt whatever it does, and all its processes; no-op where ``can_kill`` is false."""
+        ...
+
+    def suspend(self, attempt: AttemptId) -> None:
+        """Stop it where it is, then report ``ActionSuspended``; if it ends first, only that is reported.
+
+        What ends while suspended is reported when it is resumed or killed.
+        """
+        ...
+
+    def resume(self, attempt: AttemptId, report: Report) -> None:
+        """Continue a suspended attempt; what it reports from now on goes to ``report``."""
+        ...
+
+    def began(self, attempt: AttemptId) -> Instant | None:
+        """When the first line of its action ran; None if not yet or not known any more."""
+        ...
+
+    def credit(self, attempt: AttemptId) -> None:
+        """The last note was taken in; another may be reported."""
+        ...
+
+    def abandon(self, attempt: AttemptId) -> None:
+        """It is set aside: run what follows elsewhere (a fresh thread or loop). Its end is still reported."""
+        ...
+
+    def close(self, deadline: Instant) -> Sequence[str]:
+        """End everything, killing what can be killed; return the names of what is still left at the deadline."""
+        ...
