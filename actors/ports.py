@@ -46,7 +46,8 @@ class Runner(Protocol):
     the report function given last, after everything else about that attempt; when it is
     reported, nothing of the attempt runs any more. Its outcome carries the attempt's newest
     checkpoint. ``ActionNoted`` (checkpoint, progress, log lines) is reported once, and once
-    more after each ``credit``; meanwhile the newest are kept.
+    more after each ``credit``; meanwhile the newest are kept. Progress and lines not yet
+    reported when the action ends are reported in one last note, without credit.
     """
 
     @property
