@@ -176,6 +176,8 @@ class Task:
     params: Mapping[str, Json] = field(default_factory=dict)
     capabilities: frozenset[str] = frozenset()
     isolation: Isolation = Isolation.THREAD
+    isolation_chosen: bool = False
+    """True: its author wrote it; False: it suits the action."""
     preemptible: bool = True
     preempts: bool = True
     """False: written ``preempts: never``; it waits for a free agent however urgent it is."""

@@ -1,0 +1,189 @@
+"""Where definitions come from: a folder, one file, or a dict; each to nouns and faults."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actors.errors import Fault
+from actors.model import Definitions, EventType, Settings, Workflow, WorkflowId
+from actors.reading.action_book import ActionBook
+from actors.reading.action_files import survey
+from actors.reading.faults import Faults, Source
+from actors.reading.files import ENDINGS, read_file
+from actors.reading.nodes import Mark, Node, Unreadable, clip, find, place, show
+from actors.reading.nodes import Path as NodePath
+from actors.reading.values import read_value
+from actors.reading.workflows import read_workflow
+from actors.settings import read_settings
+
+ENGINE_FILES = tuple(f"engine{ending}" for ending in ENDINGS)
+MAX_FILES = 1_000
+
+Given = Mapping[str, Callable[..., Any]]
+Result = tuple[Definitions | None, list[Fault]]
+
+
+def read_path(path: str | Path, given: Given) -> Result:
+    """The definitions of a folder, or of one file with its folder's settings and actions."""
+    faults = Faults()
+    typed, real = str(path), Path(path)
+    if "\0" in typed or not real.exists():
+        faults.add(Fault(clip(typed, 300), 1, 1, "", "no such file or directory"))
+        return None, faults.sorted()
+    if real.is_dir():
+        folder, shown, names = real, typed, _names(real, typed, faults)
+    else:
+        folder, shown, names = real.parent, os.path.dirname(typed), [real.name]
+        if real.suffix not in ENDINGS:
+            faults.add(Fault(typed, 1, 1, "", f"definitions end in {', '.join(ENDINGS)}"))
+            return None, faults.sorted()
+    reading = _Reading(folder, shown, given, faults)
+    return reading.read([name for name in names if name not in ENGINE_FILES]), faults.sorted()
+
+
+def read_dict(value: object, given: Given) -> Result:
+    """The definitions in a dict or a list, which may name only the given actions."""
+    faults = Faults()
+    seen: list[Fault] = []
+    try:
+        root = read_value(value, seen)
+    except Unreadable as error:
+        faults.add(place("", Mark(), (), error.message))
+        return None, faults.sorted()
+    faults.extend(seen)
+    source = Source("", root, faults)
+    settings = read_settings(source, ("settings",)) if "settings" in root.mapping() else Settings()
+    collected = _Collected(settings, ActionBook(given, None, faults), faults)
+    collected.take(Source("", _without(root, "settings"), faults))
+    return collected.definitions(None), faults.sorted()
+
+
+def _names(folder: Path, shown: str, faults: Faults) -> list[str]:
+    """The definition files of a folder, in the order of their names."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if not entry.is_dir())
+    except OSError as error:
+        faults.add(Fault(shown, 1, 1, "", f"cannot be read: {(error.strerror or '').lower()}"))
+        return []
+    found = [name for name in names if Path(name).suffix in ENDINGS and not name.startswith(".")]
+    if all(name in ENGINE_FILES for name in found):
+        faults.add(Fault(shown, 1, 1, "", f"holds no workflows ({', '.join(f'*{e}' for e in ENDINGS)})"))
+    if len(found) > MAX_FILES:
+        faults.add(Fault(shown, 1, 1, "", f"holds more than {MAX_FILES} definition files"))
+    return found[:MAX_FILES]
+
+
+class _Reading:
+    """One run over a folder."""
+
+    def __init__(self, folder: Path, shown: str, given: Given, faults: Faults) -> None:
+        self._folder = folder
+        self._shown = shown
+        self._faults = faults
+        found = survey(folder, shown)
+        faults.extend(found.faults)
+        self._book = ActionBook(given, found, faults)
+
+    def read(self, names: Sequence[str]) -> Definitions:
+        collected = _Collected(self._settings(), self._book, self._faults)
+        for name in names:
+            source = self._source(name)
+            if source is not None:
+                collected.take(source)
+        return collected.definitions(str(self._folder.resolve()))
+
+    def _settings(self) -> Settings:
+        present = [name for name in ENGINE_FILES if (self._folder / name).exists()]
+        for name in present[1:]:
+            shown = os.path.join(self._shown, name)
+            self._faults.add(Fault(shown, 1, 1, "", f"a second file of settings beside {present[0]}"))
+        source = self._source(present[0]) if present else None
+        return read_settings(source, ()) if source is not None else Settings()
+
+    def _source(self, name: str) -> Source | None:
+        shown = os.path.join(self._shown, name)
+        seen: list[Fault] = []
+        root = read_file(self._folder / name, shown, seen)
+        self._faults.extend(seen)
+        # JSON has no comments, so editors are told by a field which schema a file follows.
+        return Source(shown, _without(root, "$schema"), self._faults) if root is not None else None
+
+
+def _without(root: Node, name: str) -> Node:
+    """The same mapping but for one field."""
+    if not isinstance(root.value, dict) or name not in root.value:
+        return root
+    return dataclasses.replace(root, value={key: below for key, below in root.value.items() if key != name})
+
+
+class _Collected:
+    """Workflows of all sources; an id is one workflow's."""
+
+    def __init__(self, settings: Settings, book: ActionBook, faults: Faults) -> None:
+        self._settings = settings
+        self._book = book
+        self._faults = faults
+        self._event_types = {*(str(kind) for kind in EventType), *settings.event_types}
+        self._workflows: dict[WorkflowId, Workflow] = {}
+        self._places: dict[WorkflowId, str] = {}
+
+    def take(self, source: Source) -> None:
+        """One workflow, a list of them, or a mapping ``workflows:`` by id."""
+        root = source.root
+        if isinstance(root.value, list):
+            self._list(source, ())
+        elif not isinstance(root.value, dict):
+            source.fault((), "must be a workflow, a list of workflows, or a mapping 'workflows:' by id")
+        elif "workflows" in root.value:
+            self._wrapped(source, root.value)
+        elif root.value and all("tasks" in below.mapping() for below in root.value.values()):
+            source.fault((), "workflows by id stand under 'workflows:'")
+        else:
+            self._one(source, ())
+
+    def _wrapped(self, source: Source, fields: Mapping[str, Node]) -> None:
+        for name in fields:
+            if name != "workflows":
+                hint = self._faults.suggest(name, ("workflows",))
+                source.key_fault((name,), f"unknown field '{clip(name)}' beside 'workflows'{hint}")
+        workflows = fields["workflows"]
+        if isinstance(workflows.value, list):
+            self._list(source, ("workflows",))
+        elif isinstance(workflows.value, dict):
+            for key in workflows.value:
+                self._one(source, ("workflows", key), key)
+        if not workflows.value or not isinstance(workflows.value, list | dict):
+            source.fault(("workflows",), "must be a mapping of workflows by id, or a list of them")
+
+    def _list(self, source: Source, path: NodePath) -> None:
+        items = find(source.root, path).items()
+        for index in range(len(items)):
+            self._one(source, (*path, index))
+        if not items and not path:
+            source.fault(path, "the list holds no workflow")
+
+    def _one(self, source: Source, path: NodePath, key: str | None = None) -> None:
+        workflow = read_workflow(source, path, key=key, event_types=self._event_types, actions=self._book)
+        if workflow is None:
+            return
+        id_path = (*path, "id")
+        if workflow.id in self._workflows:
+            message = f"a second workflow '{clip(workflow.id)}'; the first is {self._places[workflow.id]}"
+            source.fault(id_path, message)
+            return
+        mark = find(source.root, id_path).mark
+        self._places[workflow.id] = f"at {source.file}:{mark.line}" if source.file else show(path) or "the same"
+        self._workflows[workflow.id] = workflow
+
+    def definitions(self, folder: str | None) -> Definitions:
+        return Definitions(
+            workflows=dict(self._workflows),
+            settings=self._settings,
+            actions=dict(self._book.used),
+            folder=folder,
+            trusted=folder is not None,
+        )
