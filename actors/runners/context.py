@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from actors.errors import RequestError
-from actors.model import NS_PER_MS, Entity, Event, Instant, Job, Json, Level, StopReason
+from actors.model import NS_PER_MS, Entity, Event, Job, Json, Level, StopReason
 from actors.runners.notes import MAX_LINE_CHARS
 from actors.runners.stopping import Control, Shield
 from actors.runners.values import own, plain
@@ -41,15 +41,12 @@ class Context:
     that calls it.
     """
 
-    __slots__ = ("_control", "_copies", "_job", "_max_bytes", "_notes", "_now")
+    __slots__ = ("_control", "_copies", "_job", "_max_bytes", "_notes")
 
-    def __init__(
-        self, job: Job, control: Control, notes: Notes, *, now: Callable[[], Instant], max_bytes: int = MAX_BYTES
-    ) -> None:
+    def __init__(self, job: Job, control: Control, notes: Notes, *, max_bytes: int = MAX_BYTES) -> None:
         self._job = job
         self._control = control
         self._notes = notes
-        self._now = now
         self._max_bytes = max_bytes
         self._copies: dict[str, Any] | None = None
 
@@ -130,7 +127,7 @@ class Context:
         timeout, began = self._job.task.timeout_ms, self._control.began
         if not timeout:
             return None
-        used: Instant = self._now() - began - self._control.paused_ns if began is not None else 0
+        used = self._control.now() - began - self._control.paused_ns if began is not None else 0
         return max(0.0, (timeout * NS_PER_MS - used) / 1e9)
 
     def sleep(self, seconds: float) -> Any:
@@ -154,7 +151,7 @@ class Context:
         JSON or is too large; the checkpoint before it stays.
         """
         kept = plain(value, what="checkpoint", max_bytes=self._max_bytes)
-        self._control.quietly(self._notes.checkpoint, kept)
+        self._control.quietly(self._control.keep, self._notes.checkpoint, kept)
         self._control.check()
 
     def progress(self, fraction: float, note: str = "") -> None:

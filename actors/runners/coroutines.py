@@ -145,7 +145,8 @@ class CoroutineRun:
                 stop = None
                 value = await _Stretch(self, self._control, step)
                 try:
-                    self._notes.checkpoint(plain(value, what="checkpoint", max_bytes=self._max_bytes))
+                    kept = plain(value, what="checkpoint", max_bytes=self._max_bytes)
+                    self._control.keep(self._notes.checkpoint, kept)
                 except RequestError as fault:
                     stop = fault
                     continue

@@ -6,7 +6,6 @@ is where the action's code and ours meet, so it is what keeps the stop exception
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +13,13 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, TypeAlias
 
 from actors.errors import AttemptStopped, RequestError
-from actors.model import ErrorInfo, Instant, Job, Json, Outcome, OutcomeKind
+from actors.model import ErrorInfo, Job, Json, Outcome, OutcomeKind
 from actors.runners.context import MAX_BYTES, Context, Notes
 from actors.runners.failures import describe
 from actors.runners.stopping import Control, left_by_stop, within
 from actors.runners.values import plain
 
 Action: TypeAlias = Callable[[Context], Any]
-Now: TypeAlias = Callable[[], Instant]
 
 _OWN_FILES = frozenset(str(Path(__file__).with_name(name)) for name in ("driving.py", "stopping.py", "coroutines.py"))
 
@@ -33,7 +31,7 @@ class Execution:
     ``run`` has returned ``notes`` is closed and the stop cannot be raised any more.
     """
 
-    __slots__ = ("_action", "_max_bytes", "_now", "context", "control", "notes")
+    __slots__ = ("_action", "_max_bytes", "context", "control", "notes")
 
     def __init__(
         self,
@@ -43,35 +41,40 @@ class Execution:
         notes: Notes,
         control: Control,
         max_bytes: int = MAX_BYTES,
-        now: Now = time.monotonic_ns,
     ) -> None:
         self._action = action
         self._max_bytes = max_bytes
-        self._now = now
         self.control = control
         self.notes = notes
-        self.context = Context(job, self.control, self.notes, now=now, max_bytes=max_bytes)
+        self.context = Context(job, self.control, self.notes, max_bytes=max_bytes)
 
     def run(self) -> Outcome:
         """Run the action to its end, whatever kind of function it is; never raises.
 
         An attempt that was told to stop before its first line does not begin.
         """
+        if not self.begin():
+            return self.ended(None, None)
+        value, error = self.call()
+        if value is not None:
+            value, error = self._finish(value)
+        return self.ended(value, error)
+
+    def begin(self) -> bool:
+        """Make the calling thread the action's, and say whether the first line is to run."""
         control = self.control
         control.claim()
         if control.reason is not None:
-            return self.ended(None, None)
-        control.began = self._now()
-        values, error = within(control, self._action, self.context)
+            return False
+        control.began = control.now()
+        return True
+
+    def call(self) -> tuple[Any, BaseException | None]:
+        """Call the action: what it returned, or the exception that left it."""
+        values, error = within(self.control, self._action, self.context)
         if values:
-            value = values[0]
-            if value is None:
-                error = None
-            else:
-                value, error = self._finish(value)
-        else:
-            value, error = None, error or StopIteration("raised by the action; use return")
-        return self.ended(value, error)
+            return values[0], None
+        return None, error or StopIteration("raised by the action; use return")
 
     def ended(self, value: Json, error: BaseException | None) -> Outcome:
         """The outcome of an action that returned ``value`` or ended by ``error``.
@@ -79,7 +82,7 @@ class Execution:
         One that left by the stop it was told of, wrapped (``raise … from``) or in a group or
         not, is stopped; an error in its cleaning up is an error.
         """
-        ended = self._now()
+        ended = self.control.now()
         control = self.control
         kind, info = OutcomeKind.COMPLETED, None
         if control.began is None:
@@ -96,7 +99,7 @@ class Execution:
             except RequestError as fault:
                 kind, value, info = OutcomeKind.FAILED, None, ErrorInfo("RequestError", str(fault))
         self.notes.close()
-        return Outcome(kind, value, info, self.notes.newest, control.began, ended)
+        return Outcome(kind, value, info, self.notes.newest, control.began, ended, saved=control.saved)
 
     def _finish(self, value: Any) -> tuple[Any, BaseException | None]:
         """Run what the call returned, if it is something to run."""
@@ -131,7 +134,8 @@ class Execution:
             if values:
                 error = None
                 try:
-                    self.notes.checkpoint(plain(values[0], what="checkpoint", max_bytes=self._max_bytes))
+                    kept = plain(values[0], what="checkpoint", max_bytes=self._max_bytes)
+                    control.keep(self.notes.checkpoint, kept)
                 except RequestError as fault:
                     stop = fault  # raised at the yield, as ctx.checkpoint does
                     continue

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from actors.errors import AttemptStopped, RequestError
-from actors.model import Instant, StopReason
+from actors.model import Instant, Json, StopReason
 
 Result = TypeVar("Result")
 
@@ -52,14 +52,29 @@ class Control:
     Threads extend it by injection (``threads.py``); a coroutine puts its side in ``side``.
     """
 
-    __slots__ = ("_latch", "_shields", "began", "held", "inside", "paused_ns", "reason", "side", "thread")
+    __slots__ = (
+        "_latch",
+        "_shields",
+        "began",
+        "held",
+        "inside",
+        "now",
+        "paused_ns",
+        "reason",
+        "saved",
+        "side",
+        "thread",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], Instant] = time.monotonic_ns) -> None:
+        self.now = now
         self.reason: StopReason | None = None
         """Why it is to stop; the first reason stays."""
         self.began: Instant | None = None
         self.paused_ns = 0
         """How long it was suspended; its time stood still. Who resumes it adds to this."""
+        self.saved: Instant | None = None
+        """When the newest checkpoint was taken."""
         self.inside = False
         """The action's own code runs. Only the thread that runs it writes this."""
         self.held = False
@@ -98,6 +113,12 @@ class Control:
             self.settle()
             raise self.stopped()
 
+    def keep(self, checkpoint: Callable[[Json], None], value: Json) -> None:
+        """Save a checkpoint, checked before, and when; None saves nothing."""
+        if value is not None:
+            checkpoint(value)
+            self.saved = self.now()
+
     def due(self) -> bool:
         """Whether the stop is to be raised in the calling thread: told, not shielded, not unwinding."""
         return self.reason is not None and not self._shields.get(get_ident()) and not self.unwinding()
@@ -105,12 +126,17 @@ class Control:
     def unwinding(self) -> bool:
         """Whether the calling thread is in an ``except``, ``finally`` or ``__exit__`` that handles the stop."""
         error = sys.exception()
+        return error is not None and self.chained_stop(error)
+
+    def chained_stop(self, error: BaseException) -> bool:
+        """Whether an exception that is being handled is the stop, or came up while the stop was handled."""
+        current: BaseException | None = error
         for _ in range(_CHAIN):
-            if error is None:
+            if current is None:
                 return False
-            if self.is_stop(error):
+            if self.is_stop(current):
                 return True
-            error = error.__context__
+            current = current.__context__
         return False
 
     def is_stop(self, error: BaseException) -> bool:
@@ -243,7 +269,7 @@ def within(control: Control, step: Callable[[Any], Any], argument: Any) -> tuple
 def left_by_stop(control: Control, error: BaseException) -> bool:
     """Whether ``error`` is the stop, or was explicitly raised from it."""
     current: BaseException | None = error
-    for _ in range(100):
+    for _ in range(_CHAIN):
         if current is None:
             return False
         if control.is_stop(current):
