@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from actors.messages import Message
 from actors.model import AttemptId, Instant, Job, Json, ReplyId, StopReason
-from actors.views import InstanceView, StateChanged
+from actors.views import Record, StateChanged
 
 ROUTER = "router"
 KEEPER = "keeper"
@@ -95,7 +95,7 @@ class Abandon:
 class Save:
     """Commit these finished instances to the store, before any later effect is performed."""
 
-    finished: tuple[InstanceView, ...]
+    finished: tuple[Record, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from actors.model import (
     EntityId,
     EntitySeed,
     Event,
+    InstanceKey,
     InstanceStatus,
     Instant,
     Job,
@@ -53,13 +54,11 @@ class ReadyTask:
     """A task that may start: its next attempt, and its place in line.
 
     ``order`` is the sequence number of the moment the task first became ready; it keeps it
-    through preemption, retries and losses. ``revision`` counts changes of the job before its
-    first start; the newest counts.
+    through preemption, retries and losses.
     """
 
     job: Job
     order: int
-    revision: int = 0
     preemptions: int = 0
 
 
@@ -162,7 +161,6 @@ ToRouter: TypeAlias = (
     | ChangesMade
     | ScheduleEvents
     | TimedEventDue
-    | Watch
     | AwaitIdle
     | ReadStats
 )
@@ -179,6 +177,8 @@ class ForwardedEvent:
     accepted: Instant
     ids: tuple[str, ...]
     """All event ids it stands for; the survivor's own comes last."""
+    derived: bool = False
+    """It follows from a recorded outcome; no publisher waits for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,6 @@ class AttemptAssigned:
     attempt: AttemptId
     agent: AgentName
     at: Instant
-    revision: int
     resumed: bool = False
 
 
@@ -235,6 +234,7 @@ class AttemptSetAside:
     """An attempt does not stop and cannot be killed; its agent goes on without it, or waits."""
 
     attempt: AttemptId
+    reason: StopReason
     replaced: bool
 
 
@@ -242,6 +242,14 @@ class AttemptSetAside:
 class NoteReceived:
     attempt: AttemptId
     note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class TasksRevised:
+    """Whether the revised jobs of this instance were taken: all of them, or none."""
+
+    instance: InstanceKey
+    taken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +388,7 @@ class QueueTimeoutDue:
 class ValidityOver:
     """Timer: the instance's event is past its time."""
 
-    instance: int
+    instance: InstanceKey
 
 
 ToKeeper: TypeAlias = (
@@ -391,6 +399,7 @@ ToKeeper: TypeAlias = (
     | AttemptParked
     | AttemptSetAside
     | NoteReceived
+    | TasksRevised
     | TaskWithdrawn
     | PutEntity
     | RunWorkflow
@@ -423,6 +432,17 @@ class TasksReady:
 
     tasks: tuple[ReadyTask, ...]
     recorded: tuple[AttemptId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviseTasks:
+    """A newer event merged into an instance without a started attempt: these are its jobs now.
+
+    Taken only if every one of them still waits for its first start; answered with ``TasksRevised``.
+    """
+
+    instance: InstanceKey
+    tasks: tuple[ReadyTask, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,6 +567,7 @@ class StopGraceOver:
 
 ToScheduler: TypeAlias = (
     TasksReady
+    | ReviseTasks
     | ReleaseAttempt
     | WithdrawTask
     | CancelTask
@@ -595,10 +616,11 @@ class SuspendAttempt:
 
 @dataclass(frozen=True, slots=True)
 class ResumeAttempt:
-    """Go on with a suspended attempt, here."""
+    """Go on with a suspended attempt, here. ``paused`` is how long it has stood still in all, in ns."""
 
     job: Job
     incarnation: int
+    paused: int
 
 
 @dataclass(frozen=True, slots=True)

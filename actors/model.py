@@ -395,6 +395,8 @@ class Outcome:
     """When the action's first line ran; None if it never did."""
     ended: Instant = 0
     killed: bool = False
+    saved: Instant | None = None
+    """When the newest checkpoint was taken."""
 
 
 class Level(IntEnum):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from actors.messages import FromRunner
-from actors.model import AttemptId, Instant, Job, StopReason, Utc
+from actors.model import AttemptId, Instant, InstanceStatus, Job, StopReason, Utc
+from actors.views import Record
 
 Report = Callable[[FromRunner], None]
 """How a runner tells an agent; may be called from any thread; never blocks, never raises."""
@@ -96,3 +97,26 @@ class Runner(Protocol):
     def close(self, deadline: Instant) -> Sequence[str]:
         """End everything, killing what can be killed; return the names of what is still left at the deadline."""
         ...
+
+
+class Store(Protocol):
+    """Where state lives that the keeper no longer needs: finished instances, as records.
+
+    ``commit`` is called by the keeper alone; reading is safe from any thread and sees what is
+    committed. Bounds: the oldest records go when there are too many.
+    """
+
+    @property
+    def id(self) -> str:
+        """Names this store; part of every idempotency key."""
+        ...
+
+    def commit(self, finished: Sequence[Record]) -> None: ...
+
+    def get(self, instance_id: str) -> Record | None: ...
+
+    def newest(self, *, status: InstanceStatus | None, workflow: str | None, limit: int) -> Sequence[Record]:
+        """Newest first."""
+        ...
+
+    def close(self) -> None: ...

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 from actors.model import (
     AgentName,
     EntityId,
     ErrorInfo,
-    Instant,
     InstanceStatus,
+    Instant,
     Json,
     OutcomeKind,
     Priority,
@@ -24,6 +25,10 @@ from actors.model import (
     Utc,
     WorkflowId,
 )
+
+
+Record: TypeAlias = tuple[Any, ...]
+"""A finished instance as the store keeps it: nested tuples of plain values; see ``logic.history``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,179 @@
+"""The generic shell: a Pykka actor that feeds its logic and performs the effects, in order.
+
+It decides nothing. What is in the inbox together is one batch: every message is applied,
+then ``settle`` decides once. No exception reaches Pykka, which would discard the inbox or
+stop every actor of the process: a logic that fails stops the engine with its state intact.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+import pykka
+from pykka._envelope import Envelope
+
+from actors.effects import ClearTimer, Effect, Reply, Send, SetTimer
+from actors.model import Instant, ReplyId
+from actors.ports import Clock, Timers
+
+MAX_BATCH = 512
+
+
+class Logic(Protocol):
+    def receive(self, message: Any, now: Instant) -> list[Effect]: ...
+
+    def settle(self, now: Instant) -> list[Effect]: ...
+
+
+class Inbox:
+    """First in first out, never blocks the sender. Holds plain messages from inside, envelopes from Pykka."""
+
+    __slots__ = ("_queue", "handled", "qsize")
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self.qsize = self._queue.qsize
+        self.handled = 0
+
+    def post(self, message: object) -> None:
+        """From inside the engine: no envelope, nobody waits."""
+        self._queue.put(message)
+
+    def put(self, envelope: Envelope[Any]) -> None:
+        self._queue.put(envelope)
+
+    def get(self) -> Envelope[Any]:
+        item = self._queue.get()
+        return item if isinstance(item, Envelope) else Envelope(item)
+
+    def next(self) -> Any:
+        """The next item, without waiting; call only when ``qsize`` says there is one."""
+        return self._queue.get()
+
+    def empty(self) -> bool:
+        return self._queue.empty()
+
+
+class Desk:
+    """Callers outside who wait for an answer, by correlation."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[ReplyId, Future[Any]] = {}
+        self._next = 0
+
+    def open(self, number: ReplyId) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._waiting[number] = future
+        return future
+
+    def forget(self, number: ReplyId) -> None:
+        """Nobody waits any more; a late answer is dropped."""
+        self._waiting.pop(number, None)
+
+    def answer(self, number: ReplyId, value: Any) -> None:
+        future = self._waiting.pop(number, None)
+        if future is None:
+            return
+        try:
+            if isinstance(value, BaseException):
+                future.set_exception(value)
+            else:
+                future.set_result(value)
+        except InvalidStateError:
+            return  # Given up by the caller at this very moment.
+
+    def fail_all(self, error: BaseException) -> None:
+        for number in list(self._waiting):
+            self.answer(number, error)
+
+
+class Surroundings:
+    """What every shell of one engine acts on: the others' inboxes by name, time, callers, failure."""
+
+    def __init__(self, clock: Clock, timers: Timers, desk: Desk, fail: Callable[[str, str], None]) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.desk = desk
+        self.fail = fail
+        """Takes the actor's name and the traceback."""
+        self.inboxes: dict[str, Inbox] = {}
+
+
+class LogicActor(pykka.ThreadingActor):
+    """One actor of the engine. Subclasses add the effects that only they perform."""
+
+    use_daemon_thread = True
+
+    def __init__(self, name: str, logic: Logic, around: Surroundings) -> None:
+        super().__init__()
+        self.name = name
+        self.logic = logic
+        self.around = around
+        self.inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
+        around.inboxes[name] = self.inbox
+        self._perform: dict[type, Callable[[Any], None]] = {
+            Send: self._send,
+            Reply: self._reply,
+            SetTimer: self._set_timer,
+            ClearTimer: self._clear_timer,
+        }
+        self.performs(self._perform)
+
+    def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
+        """Add handlers of further effects."""
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        return Inbox()
+
+    def on_start(self) -> None:
+        threading.current_thread().name = self.name
+
+    def on_receive(self, message: Any) -> None:
+        try:
+            self._batch(message)
+        except BaseException:  # Pykka would stop every actor of the process, the user's own included.
+            self.around.fail(self.name, traceback.format_exc())
+
+    def _batch(self, message: Any) -> None:
+        logic, inbox, now = self.logic, self.inbox, self.around.clock.now()
+        effects = logic.receive(message, now)
+        count = 1
+        stop: Envelope[Any] | None = None
+        while inbox.qsize() and count < MAX_BATCH:
+            item = inbox.next()
+            if isinstance(item, Envelope):
+                if type(item.message).__module__.startswith("pykka"):
+                    stop = item
+                    break
+                item = item.message
+            effects += logic.receive(item, now)
+            count += 1
+        inbox.handled += count
+        effects += logic.settle(now)
+        self.perform(effects)
+        if stop is not None:
+            inbox.put(stop)
+
+    def perform(self, effects: list[Effect]) -> None:
+        table = self._perform
+        for effect in effects:
+            table[type(effect)](effect)
+
+    def _send(self, effect: Send) -> None:
+        self.around.inboxes[effect.to].post(effect.message)
+
+    def _reply(self, effect: Reply) -> None:
+        self.around.desk.answer(effect.to, effect.value)
+
+    def _set_timer(self, effect: SetTimer) -> None:
+        message, inbox = effect.message, self.inbox
+        self.around.timers.set(self.name, effect.key, effect.at, lambda: inbox.post(message))
+
+    def _clear_timer(self, effect: ClearTimer) -> None:
+        self.around.timers.clear(self.name, effect.key)

@@ -1,0 +1,217 @@
+"""The state table, and which workflows an event or a row of the table calls for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from actors.errors import ConditionError
+from actors.logic.transitions import ENTITY_MOVES
+from actors.model import (
+    DEFAULT_PRIORITY,
+    Entity,
+    EntityId,
+    EntitySeed,
+    EntityStatus,
+    Event,
+    EventType,
+    Json,
+    Phase,
+    Priority,
+    Trigger,
+    Utc,
+    Workflow,
+)
+
+ARRIVALS = frozenset({EventType.DATA_READY, EventType.HIGH_PRIORITY_ARRIVED})
+"""Event forms of "``data_ready`` and ``pending`` in the table"."""
+OUTCOMES = frozenset({EventType.TASK_COMPLETED, EventType.TASK_FAILED})
+
+
+class Row:
+    """An entity, and the round of instances that runs for it."""
+
+    __slots__ = ("entity", "failed", "live", "next_phase")
+
+    def __init__(self, entity: Entity) -> None:
+        self.entity = entity
+        self.live = 0
+        """Unfinished instances."""
+        self.failed = False
+        """One of this round failed or was cancelled."""
+        self.next_phase: tuple[Priority, str] | None = None
+
+    def set(
+        self,
+        *,
+        status: EntityStatus | None = None,
+        phase: str | None = None,
+        priority: Priority | None = None,
+        data: Json = None,
+        processed: Utc | None = None,
+    ) -> None:
+        """Change fields; None leaves one as it is."""
+        old = self.entity
+        assert status is None or status is old.status or status in ENTITY_MOVES[old.status]
+        self.entity = Entity(
+            old.id,
+            old.name,
+            old.phase if phase is None else phase,
+            old.status if status is None else status,
+            old.priority if priority is None else priority,
+            old.last_processed if processed is None else processed,
+            old.data if data is None else data,
+        )
+
+
+class StateTable:
+    """Every entity by id, and an index of those that changed and are pending."""
+
+    def __init__(self) -> None:
+        self._rows: dict[EntityId, Row] = {}
+        self.pending: dict[EntityId, None] = {}
+        """Pending rows that nothing has looked at since they changed, oldest first."""
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def get(self, entity: EntityId) -> Row | None:
+        return self._rows.get(entity)
+
+    def add(self, entity: Entity) -> Row:
+        row = self._rows[entity.id] = Row(entity)
+        return row
+
+    def put(self, seed: EntitySeed) -> Row:
+        """Add or change a row as a person says; a new one is ``data_ready`` and ``pending``."""
+        row = self._rows.get(seed.id)
+        old = row.entity if row is not None else Entity(seed.id)
+        status = seed.status if seed.status is not None else old.status
+        if row is not None and row.live:
+            status = EntityStatus.PROCESSING
+        elif row is not None and seed.status is None and seed.phase is not None:
+            status = EntityStatus.PENDING  # A new phase makes it ready again.
+        entity = Entity(
+            seed.id,
+            old.name if seed.name is None else seed.name,
+            old.phase if seed.phase is None else seed.phase,
+            status,
+            old.priority if seed.priority is None else seed.priority,
+            old.last_processed,
+            old.data if seed.data is None else seed.data,
+        )
+        if row is None:
+            row = self.add(entity)
+        else:
+            row.entity = entity
+        if status is EntityStatus.PENDING:
+            self.pending[seed.id] = None
+        return row
+
+
+def arrived(old: Entity | None, event: Event, priority: Priority, *, live: bool) -> Entity:
+    """The row as the event leaves it; nothing is changed yet.
+
+    ``DATA_READY`` makes it ``data_ready`` and ``pending`` (while it is ``processing`` the status
+    stays); ``HIGH_PRIORITY_ARRIVED`` does the same at its own priority. Its data become the
+    event's, if it brings any; outcomes of tasks leave them alone.
+    """
+    arrival = event.type in ARRIVALS
+    if old is None:
+        phase = Phase.DATA_READY if arrival else ""
+        return Entity(EntityId(event.entity_id), phase=phase, priority=priority, data=event.data)
+    status = old.status
+    if arrival and not live:
+        status = EntityStatus.PENDING
+    keeps_data = event.data is None or event.type in OUTCOMES
+    return Entity(
+        old.id,
+        old.name,
+        Phase.DATA_READY if arrival else old.phase,
+        status,
+        priority if event.type == EventType.HIGH_PRIORITY_ARRIVED else old.priority,
+        old.last_processed,
+        old.data if keeps_data else event.data,
+    )
+
+
+class Triggers:
+    """Which workflows start, by event and by table."""
+
+    def __init__(self, workflows: Iterable[Workflow]) -> None:
+        self._by_event: dict[str, list[Workflow]] = {}
+        self._by_table: list[Workflow] = []
+        for workflow in workflows:
+            if workflow.trigger is Trigger.EVENT:
+                self._by_event.setdefault(workflow.trigger_event, []).append(workflow)
+            table_form = workflow.trigger is Trigger.EVENT and workflow.trigger_event == EventType.DATA_READY
+            if workflow.trigger is Trigger.STATE or table_form:
+                self._by_table.append(workflow)
+        self._on_data = self._by_event.get(EventType.DATA_READY, [])
+
+    def listens_to(self, type_: str) -> bool:
+        return bool(self._by_event.get(type_))
+
+    def for_event(self, event: Event, entity: Entity, priority: Priority) -> tuple[list[Workflow], list[ConditionError]]:
+        """Workflows the event starts for the entity as it is now, and conditions that failed."""
+        candidates = list(self._by_event.get(event.type, ()))
+        if event.type == EventType.HIGH_PRIORITY_ARRIVED:
+            candidates += self._on_data
+        matching, failures = [], []
+        for workflow in candidates:
+            try:
+                if _holds(workflow, entity, event, priority):
+                    matching.append(workflow)
+            except ConditionError as error:
+                failures.append(error)
+        return matching, failures
+
+    def for_row(self, entity: Entity) -> list[Workflow]:
+        """Workflows that the table alone starts for a pending entity; ``event`` is null for them."""
+        matching = []
+        for workflow in self._by_table:
+            try:
+                if _holds(workflow, entity, None, entity.priority):
+                    matching.append(workflow)
+            except ConditionError:
+                continue  # It reads an event, and there is none.
+        return matching
+
+    def state_only(self, entity: Entity) -> list[Workflow]:
+        """Of those, the ones no event starts."""
+        return [workflow for workflow in self.for_row(entity) if workflow.trigger is Trigger.STATE]
+
+
+def _holds(workflow: Workflow, entity: Entity, event: Event | None, priority: Priority) -> bool:
+    if workflow.phase is not None and workflow.phase != entity.phase:
+        return False
+    if workflow.when is None:
+        return True
+    return workflow.when(entity_fields(entity), None if event is None else event_fields(event, priority))
+
+
+def entity_fields(entity: Entity) -> Mapping[str, Json]:
+    """What ``entity`` is in a ``when:``."""
+    return {
+        "id": entity.id,
+        "name": entity.name,
+        "phase": entity.phase,
+        "status": str(entity.status),
+        "priority": entity.priority,
+        "last_processed": entity.last_processed,
+        "data": entity.data,
+    }
+
+
+def event_fields(event: Event, priority: Priority = DEFAULT_PRIORITY) -> Mapping[str, Json]:
+    """What ``event`` is in a ``when:``."""
+    return {
+        "type": event.type,
+        "entity_id": event.entity_id,
+        "priority": priority,
+        "data": event.data,
+        "timestamp": event.timestamp,
+        "id": event.id,
+    }

@@ -1,0 +1,219 @@
+"""The agents as the scheduler knows them: who is free, for whom, and who could give way.
+
+Agents with the same capabilities are one *kind* and interchangeable; every question is
+answered per kind from heaps, so it costs O(kinds · log agents), however many agents there are.
+Entries of the heaps go stale instead of being removed; a token tells.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from actors.logic.ready import Waiting
+from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, StopReason
+
+
+class Running:
+    """One attempt that has an agent."""
+
+    __slots__ = ("agent", "assigned_at", "held_back", "job", "preempted_by", "priority", "reserved_at", "sent", "serial",
+                 "stopping", "suspending", "waiting")
+
+    def __init__(self, waiting: Waiting, agent: Agent, *, serial: int, now: Instant) -> None:
+        self.waiting = waiting
+        self.job: Job = waiting.job
+        self.priority = waiting.priority
+        self.agent = agent
+        self.serial = serial
+        self.assigned_at = now
+        self.reserved_at = waiting.reserved_at
+        self.sent = False
+        """Whether the agent has been told to run it."""
+        self.held_back = False
+        """It may not be preempted just now: it has not run long enough, or there is no room to suspend it."""
+        self.stopping: StopReason | None = None
+        self.suspending = False
+        self.preempted_by: Waiting | None = None
+
+    @property
+    def attempt(self) -> AttemptId:
+        return self.job.attempt
+
+
+class Agent:
+    __slots__ = ("hold", "incarnation", "index", "kind", "name", "present", "reserved_for", "running", "token")
+
+    def __init__(self, name: AgentName, index: int, kind: Kind) -> None:
+        self.name = name
+        self.index = index
+        self.kind = kind
+        self.incarnation = 0
+        self.present = False
+        self.running: Running | None = None
+        self.hold: tuple[AttemptId, Priority] | None = None
+        """Idle, but kept for work at least this important until that attempt's end is recorded (law 7)."""
+        self.reserved_for: Waiting | None = None
+        self.token = 0
+        """Changes whenever a heap entry about this agent goes stale."""
+
+
+class Kind:
+    """All agents of one set of capabilities."""
+
+    def __init__(self, capabilities: frozenset[str]) -> None:
+        self.capabilities = capabilities
+        self.free: list[tuple[int, int, Agent]] = []
+        self.held: list[tuple[Priority, int, int, Agent]] = []
+        self.victims: list[tuple[Priority, int, Running]] = []
+        self.reservations: list[tuple[Priority, int, int, int, Agent]] = []
+
+    def fits(self, needed: frozenset[str]) -> bool:
+        return ALL in self.capabilities or needed <= self.capabilities
+
+    def first_free(self) -> Agent | None:
+        heap = self.free
+        while heap:
+            _, token, agent = heap[0]
+            if agent.token == token:
+                return agent
+            heapq.heappop(heap)
+        return None
+
+    def first_held(self) -> Agent | None:
+        """The held agent that takes the least important work."""
+        heap = self.held
+        while heap:
+            _, _, token, agent = heap[0]
+            if agent.token == token:
+                return agent
+            heapq.heappop(heap)
+        return None
+
+    def first_victim(self) -> Running | None:
+        """The least important attempt that may be preempted; of equals, the latest started."""
+        heap = self.victims
+        while heap:
+            priority, _, running = heap[0]
+            current = running.agent.running is running and running.priority == -priority
+            if current and running.stopping is None and not running.held_back:
+                return running
+            heapq.heappop(heap)
+        return None
+
+    def first_reservation(self) -> Agent | None:
+        """The agent being freed for the least important task."""
+        heap = self.reservations
+        while heap:
+            priority, order, token, _, agent = heap[0]
+            waiting = agent.reserved_for
+            if agent.token == token and waiting is not None and waiting.key == (-priority, -order):
+                return agent
+            heapq.heappop(heap)
+        return None
+
+
+class Fleet:
+    def __init__(self) -> None:
+        self.agents: dict[AgentName, Agent] = {}
+        self._kinds: dict[frozenset[str], Kind] = {}
+        self._fitting: dict[frozenset[str], tuple[Kind, ...]] = {}
+        self._ticket = 0
+
+    def enlist(self, name: AgentName, capabilities: frozenset[str]) -> None:
+        """An agent that is to come; it is free when ``arrived`` says so."""
+        kind = self._kinds.setdefault(capabilities, Kind(capabilities))
+        self.agents[name] = Agent(name, len(self.agents), kind)
+        self._fitting.clear()
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(self.agents.values())
+
+    def fitting(self, needed: frozenset[str]) -> tuple[Kind, ...]:
+        """Kinds fit for a task, the specialists first, so that generalists stay free for others."""
+        kinds = self._fitting.get(needed)
+        if kinds is None:
+            fit = [kind for kind in self._kinds.values() if kind.fits(needed)]
+            fit.sort(key=lambda kind: (ALL in kind.capabilities, len(kind.capabilities)))
+            kinds = self._fitting[needed] = tuple(fit)
+        return kinds
+
+    # --- changes -------------------------------------------------------------------------------
+
+    def set_free(self, agent: Agent, hold: tuple[AttemptId, Priority] | None) -> None:
+        """It is idle now; with ``hold``, for work at least that important only."""
+        agent.running = None
+        agent.token += 1
+        agent.hold = hold
+        if hold is None:
+            heapq.heappush(agent.kind.free, (agent.index, agent.token, agent))
+        else:
+            heapq.heappush(agent.kind.held, (-hold[1], agent.index, agent.token, agent))
+
+    def release_hold(self, agent: Agent, attempt: AttemptId) -> None:
+        if agent.hold is not None and agent.hold[0] == attempt and agent.running is None:
+            self.set_free(agent, None)
+
+    def occupy(self, agent: Agent, running: Running) -> None:
+        agent.running = running
+        agent.hold = None
+        agent.token += 1
+
+    def offer_victim(self, running: Running) -> None:
+        """From now on it may be preempted, at its present priority."""
+        heapq.heappush(running.agent.kind.victims, (-running.priority, -running.serial, running))
+
+    def reserve(self, agent: Agent, waiting: Waiting | None) -> None:
+        agent.reserved_for = waiting
+        if waiting is not None:
+            self._ticket += 1
+            entry = (-waiting.priority, -waiting.order, agent.token, self._ticket, agent)
+            heapq.heappush(agent.kind.reservations, entry)
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def idle_for(self, needed: frozenset[str], priority: Priority) -> Agent | None:
+        kinds = self.fitting(needed)
+        for kind in kinds:
+            agent = kind.first_free()
+            if agent is not None:
+                return agent
+        for kind in kinds:
+            agent = kind.first_held()
+            if agent is not None and agent.hold is not None and priority <= agent.hold[1]:
+                return agent
+        return None
+
+    def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:
+        """An agent on its way to a less important task; the least important of those."""
+        best: Agent | None = None
+        worst = key
+        for kind in self.fitting(needed):
+            agent = kind.first_reservation()
+            if agent is not None and agent.reserved_for is not None and agent.reserved_for.key > worst:
+                best, worst = agent, agent.reserved_for.key
+        return best
+
+    def victim_for(self, needed: frozenset[str], priority: Priority) -> Running | None:
+        """The least important attempt of strictly lower priority, of equals the latest started."""
+        best: Running | None = None
+        for kind in self.fitting(needed):
+            running = kind.first_victim()
+            if running is None or running.priority <= priority:
+                continue
+            if best is None or (running.priority, running.serial) > (best.priority, best.serial):
+                best = running
+        return best
+
+    def can_serve(self, priority: Priority) -> bool:
+        """Whether any agent at all could be had for some task of this priority; cheap, may say yes in vain."""
+        for kind in self._kinds.values():
+            if kind.first_free() is not None or kind.first_reservation() is not None:
+                return True
+            held = kind.first_held()
+            if held is not None and held.hold is not None and priority <= held.hold[1]:
+                return True
+            victim = kind.first_victim()
+            if victim is not None and victim.priority > priority:
+                return True
+        return False

@@ -1,0 +1,64 @@
+"""Which task gets which agent next: the laws of scheduling 1, 2, 6 and 7 as one function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.logic.fleet import Agent, Fleet, Running
+from actors.logic.ready import ReadyLine, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Start the task on this idle agent."""
+
+    waiting: Waiting
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """This agent is being freed for a less important task; it goes to this one instead."""
+
+    waiting: Waiting
+    agent: Agent
+
+
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """Stop this attempt; its agent is reserved for the task."""
+
+    waiting: Waiting
+    victim: Running
+
+
+Move: TypeAlias = Assign | TakeOver | Preempt
+
+
+def next_move(line: ReadyLine, fleet: Fleet) -> Move | None:
+    """Match startable tasks, most important first, to agents; one match a call.
+
+    A task takes an idle agent it is fit for; failing that, an agent already being freed for a
+    less important task; failing that, the agent running the least important attempt that may
+    be preempted, if that is strictly less important. An agent whose attempt has just ended
+    takes only work at least as important until what follows is known. A task whose workflow
+    is at its limit is not looked at and does not hold up those behind it. None: nothing more
+    can be done in this round.
+    """
+    while (waiting := line.best()) is not None:
+        if not fleet.can_serve(waiting.priority):
+            return None
+        need = waiting.need
+        idle = fleet.idle_for(need.capabilities, waiting.priority)
+        if idle is not None:
+            return Assign(waiting, idle)
+        if need.preempts and not need.reserved:
+            freed = fleet.being_freed_for(need.capabilities, waiting.key)
+            if freed is not None:
+                return TakeOver(waiting, freed)
+            victim = fleet.victim_for(need.capabilities, waiting.priority)
+            if victim is not None:
+                return Preempt(waiting, victim)
+        line.pass_over(waiting)
+    return None

@@ -1,0 +1,300 @@
+"""One workflow instance: its tasks, what is ready, and what the end of an attempt means.
+
+``judge`` is the rule book for ends. It says what becomes of the task; it changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from actors.logic.transitions import INSTANCE_MOVES, TASK_MOVES
+from actors.model import (
+    MAX_TASKS,
+    AgentName,
+    AttemptId,
+    Delivery,
+    EntityId,
+    ErrorInfo,
+    Event,
+    InstanceKey,
+    InstanceStatus,
+    Instant,
+    Json,
+    Millis,
+    OnPreempt,
+    Outcome,
+    OutcomeKind,
+    Priority,
+    StopReason,
+    Task,
+    TaskKey,
+    TaskStatus,
+    Workflow,
+)
+
+
+class Attempt:
+    """The account of one attempt."""
+
+    __slots__ = ("agent", "assigned", "ended", "error", "killed", "number", "outcome", "preempted_by", "ready", "reason",
+                 "started")
+
+    def __init__(self, number: int, ready: Instant) -> None:
+        self.number = number
+        self.ready = ready
+        self.agent: AgentName | None = None
+        self.assigned: Instant | None = None
+        self.started: Instant | None = None
+        self.ended: Instant | None = None
+        self.outcome: OutcomeKind | None = None
+        self.reason: StopReason | None = None
+        self.error: ErrorInfo | None = None
+        self.killed = False
+        self.preempted_by: TaskKey | None = None
+
+
+class Withdrawal(StrEnum):
+    """Why a task is being taken out of the line."""
+
+    CANCELLED = "cancelled"
+    QUEUE_TIMEOUT = "queue_timeout"
+    EXPIRED = "expired"
+
+
+class Run:
+    """One task of one instance."""
+
+    __slots__ = ("attempts", "error", "fixed_priority", "in_line", "losses", "missing", "open", "order", "preemptions",
+                 "progress", "restored", "result", "retries", "status", "task", "withdrawing")
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.status = TaskStatus.PENDING
+        self.missing = len(task.depends_on)
+        """Dependencies not completed yet."""
+        self.order = 0
+        """Its place in line, given when it first becomes ready."""
+        self.in_line = False
+        """The scheduler has it: waiting, running or suspended."""
+        self.open = False
+        """In line, or waiting for a backoff."""
+        self.withdrawing: Withdrawal | None = None
+        self.result: Json = None
+        self.error: ErrorInfo | None = None
+        self.retries = 0
+        self.preemptions = 0
+        self.losses = 0
+        self.restored: Json = None
+        self.progress: tuple[float, str] | None = None
+        self.fixed_priority: Priority | None = None
+        self.attempts: list[Attempt] | tuple[Attempt, ...] = ()
+
+    def move(self, status: TaskStatus) -> None:
+        assert status in TASK_MOVES[self.status], f"{self.task.id}: {self.status} -> {status}"
+        self.status = status
+
+    def new_attempt(self, now: Instant) -> Attempt:
+        attempt = Attempt(len(self.attempts) + 1, now)
+        self.attempts = [*self.attempts, attempt]
+        return attempt
+
+    @property
+    def attempt(self) -> Attempt:
+        """The newest."""
+        return self.attempts[-1]
+
+
+class Instance:
+    """One run of a workflow for one entity."""
+
+    __slots__ = ("active", "cancelling", "completed_at", "confirmed", "continued_by", "created", "deadline", "entity",
+                 "event", "failing", "fixed_priority", "from_table", "key", "merged", "newest", "newest_merged", "offered",
+                 "offered_merged", "offered_revision", "open", "own", "params", "raised", "revision", "runs", "second", "sent", "started",
+                 "status", "suffix", "unknown", "unfinished", "workflow")
+
+    def __init__(self, key: InstanceKey, workflow: Workflow, entity: EntityId, now: Instant) -> None:
+        self.key = key
+        self.workflow = workflow
+        self.entity = entity
+        self.created = now
+        self.second = 0
+        self.suffix = 0
+        self.status = InstanceStatus.RUNNING
+        self.completed_at: Instant | None = None
+        self.event: Event | None = None
+        self.params: Mapping[str, Json] | None = None
+        self.own = False
+        """Started by hand: no event merges into it."""
+        self.from_table = False
+        self.merged = 0
+        self.deadline: Instant | None = None
+        """Until its first attempt has started."""
+        self.active = False
+        """First of its line: its tasks may become ready."""
+        self.sent = False
+        """The scheduler has jobs of it."""
+        self.started = False
+        self.open = 0
+        """Tasks in line, running, or waiting for a backoff."""
+        self.unknown = 0
+        self.unfinished = len(workflow.tasks)
+        self.failing = False
+        self.cancelling = False
+        self.raised: Priority | None = None
+        self.fixed_priority: Priority | None = None
+        # A newer event for jobs that the scheduler already has is offered to it, one offer at a time;
+        # what comes meanwhile waits as the newest. Refused offers continue in the next instance.
+        self.revision = 0
+        self.confirmed = 0
+        self.offered: Event | None = None
+        self.offered_merged = 0
+        self.offered_revision = 0
+        self.newest: Event | None = None
+        self.newest_merged = 0
+        self.continued_by: InstanceKey | None = None
+        self.runs: list[Run] = [Run(task) for task in workflow.tasks]
+
+    @property
+    def id(self) -> str:
+        return self._readable(self.workflow.id)
+
+    def task_id(self, task: Task) -> str:
+        return self._readable(task.id)
+
+    def _readable(self, name: str) -> str:
+        suffix = f"_{self.suffix}" if self.suffix > 1 else ""
+        return f"{name}_{self.entity}_{self.second}{suffix}"
+
+    def task_key(self, run: Run) -> TaskKey:
+        return TaskKey(self.key * MAX_TASKS + run.task.index)
+
+    def attempt_id(self, run: Run) -> AttemptId:
+        return AttemptId(self.task_key(run), len(run.attempts))
+
+    @property
+    def priority(self) -> Priority:
+        return self._effective(self.workflow.priority, self.fixed_priority)
+
+    def task_priority(self, run: Run) -> Priority:
+        own = run.task.priority if run.task.priority is not None else self.workflow.priority
+        fixed = run.fixed_priority if run.fixed_priority is not None else self.fixed_priority
+        return self._effective(own, fixed)
+
+    def _effective(self, own: Priority, fixed: Priority | None) -> Priority:
+        if fixed is not None:  # A raise that came before it was replaced by it; a later one lowered it.
+            return fixed
+        return own if self.raised is None else min(own, self.raised)
+
+    def raise_priority(self, priority: Priority) -> None:
+        """Every task of it gets at least this priority."""
+        self.raised = priority if self.raised is None else min(self.raised, priority)
+        if self.fixed_priority is not None:
+            self.fixed_priority = min(self.fixed_priority, priority)
+        for run in self.runs:
+            if run.fixed_priority is not None:
+                run.fixed_priority = min(run.fixed_priority, priority)
+
+    def merges(self) -> bool:
+        """Whether an event may still merge into it."""
+        return not (self.started or self.own or self.cancelling) and self.status is InstanceStatus.RUNNING
+
+    def move(self, status: InstanceStatus) -> None:
+        assert status in INSTANCE_MOVES[self.status], f"{self.id}: {self.status} -> {status}"
+        self.status = status
+
+    def roots(self) -> Iterator[Run]:
+        return (run for run in self.runs if not run.task.depends_on)
+
+    def inputs(self, run: Run) -> dict[str, Json]:
+        """Results of the tasks it depends on, by task id."""
+        return {self.runs[place].task.id: self.runs[place].result for place in run.task.depends_on}
+
+    def release_dependants(self, run: Run) -> list[Run]:
+        """It has completed; return the tasks that became ready by it."""
+        freed = []
+        for place in self.workflow.dependants[run.task.index]:
+            dependant = self.runs[place]
+            dependant.missing -= 1
+            if not dependant.missing and dependant.status is TaskStatus.PENDING:
+                freed.append(dependant)
+        return freed
+
+
+class Verdict(StrEnum):
+    COMPLETED = "completed"
+    RETRY = "retry"
+    PREEMPTED = "preempted"
+    LOST = "lost"
+    AGAIN = "again"
+    """Stopped by the engine's shutdown: pending as it was."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    verdict: Verdict
+    error: ErrorInfo | None = None
+    delay: Millis = 0
+
+
+def judge(run: Run, outcome: Outcome, reason: StopReason | None, max_infra_losses: int) -> Judgement:
+    """What an attempt's end means for its task.
+
+    A completion is a completion, whatever had been asked. With ``at_most_once``, every end
+    after the first line other than the action's own return or exception is ``unknown``.
+    Preemption and loss do not touch the retries. Cancelled work does not come back.
+    """
+    task = run.task
+    own_end = outcome.kind in (OutcomeKind.COMPLETED, OutcomeKind.FAILED)
+    if outcome.kind is OutcomeKind.COMPLETED:
+        return Judgement(Verdict.COMPLETED)
+    if task.delivery is Delivery.AT_MOST_ONCE and not own_end and outcome.began is not None:
+        how = outcome.error or _stopped_error(task, reason)
+        return Judgement(Verdict.UNKNOWN, how)
+    if reason is StopReason.CANCEL:
+        return Judgement(Verdict.CANCELLED)
+    if reason is StopReason.TIMEOUT and not own_end:
+        return _failed(run, _stopped_error(task, reason))
+    if outcome.kind is OutcomeKind.FAILED:
+        return _failed(run, outcome.error or ErrorInfo("Error", "the action failed"))
+    if outcome.kind is OutcomeKind.LOST:
+        error = outcome.error or ErrorInfo("Lost", "its process is gone")
+        if run.losses + 1 > max_infra_losses:
+            text = f"poison: lost {run.losses + 1} times, the last time: {error.message}"
+            return Judgement(Verdict.FAILED, ErrorInfo("Poison", text, error.traceback, retryable=False))
+        return Judgement(Verdict.LOST, error)
+    if reason is StopReason.PREEMPT:
+        verdict = Verdict.CANCELLED if task.on_preempt is OnPreempt.CANCEL else Verdict.PREEMPTED
+        return Judgement(verdict)
+    if reason is StopReason.SHUTDOWN:
+        return Judgement(Verdict.AGAIN)
+    return _failed(run, ErrorInfo("AttemptStopped", "the action raised AttemptStopped without being asked to stop"))
+
+
+def _failed(run: Run, error: ErrorInfo) -> Judgement:
+    if error.retryable and run.retries < run.task.retry:
+        return Judgement(Verdict.RETRY, error, _pause(run))
+    return Judgement(Verdict.FAILED, error)
+
+
+def _stopped_error(task: Task, reason: StopReason | None) -> ErrorInfo:
+    if reason is StopReason.TIMEOUT:
+        return ErrorInfo("Timeout", f"took longer than its timeout of {task.timeout_ms} ms")
+    return ErrorInfo("Stopped", f"stopped in the middle ({reason})")
+
+
+def _pause(run: Run) -> Millis:
+    """The backoff before the next retry. Its jitter is spread by the count alone: no chance in here."""
+    backoff = run.task.backoff
+    if backoff is None:
+        return 0
+    try:
+        pause = min(float(backoff.max_ms), backoff.initial_ms * backoff.factor**run.retries)
+    except OverflowError:
+        pause = float(backoff.max_ms)
+    spread = ((run.order * 2_654_435_761 + run.retries * 40_503) % 2_001) / 1_000 - 1
+    return max(0, round(pause * (1 + backoff.jitter * spread)))

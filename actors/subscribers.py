@@ -1,0 +1,138 @@
+"""Tells subscribers of state changes, from a thread of its own, through a bounded buffer.
+
+A subscriber that is slow or broken costs the engine nothing: what does not fit is dropped,
+and a ``gap`` change says how many were.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pykka
+import structlog
+
+from actors.views import ChangeType, Moment, StateChanged
+
+BUFFERED = 10_000
+ACTOR_INBOX = 1_000
+"""A Pykka actor is told while fewer messages than this wait in its inbox."""
+
+Listener = Callable[[StateChanged], object]
+
+
+class _Subscription:
+    __slots__ = ("dropped", "listener", "types")
+
+    def __init__(self, listener: Listener | pykka.ActorRef[Any], types: frozenset[ChangeType]) -> None:
+        self.listener = listener
+        self.types = types
+        self.dropped = 0
+
+
+class Subscribers:
+    def __init__(self, name: str) -> None:
+        self._buffer: deque[StateChanged] = deque()
+        self._lost = 0
+        self._wake = threading.Condition()
+        self._subscriptions: tuple[_Subscription, ...] = ()
+        self._stopped = False
+        self._idle = True
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._log = structlog.get_logger("actors.subscribers")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Tell what is in the buffer, then end; false if a listener keeps the thread."""
+        with self._wake:
+            self._stopped = True
+            self._wake.notify_all()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def add(self, listener: Listener | pykka.ActorRef[Any], types: frozenset[ChangeType]) -> Callable[[], None]:
+        """Tell it of changes of these types (empty: all); return what ends that."""
+        subscription = _Subscription(listener, types)
+        with self._wake:
+            self._subscriptions = (*self._subscriptions, subscription)
+
+        def remove() -> None:
+            self._remove(subscription)
+
+        return remove
+
+    def _remove(self, subscription: _Subscription) -> None:
+        with self._wake:
+            self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
+
+    def types(self) -> frozenset[ChangeType] | None:
+        """What anybody wants; None if nobody listens."""
+        if not self._subscriptions:
+            return None
+        wanted: frozenset[ChangeType] = frozenset()
+        for subscription in self._subscriptions:
+            wanted |= subscription.types or frozenset(ChangeType)
+        return wanted
+
+    def put(self, changes: Sequence[StateChanged]) -> None:
+        """Never blocks on a subscriber."""
+        with self._wake:
+            room = BUFFERED - len(self._buffer)
+            self._buffer.extend(changes[:room])
+            self._lost += max(0, len(changes) - room)
+            if self._idle:
+                self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._buffer and not self._stopped:
+                    self._idle = True
+                    self._wake.wait()
+                self._idle = False
+                if not self._buffer:
+                    return
+                changes = list(self._buffer)
+                self._buffer.clear()
+                lost, self._lost = self._lost, 0
+            for change in changes:
+                for subscription in self._subscriptions:
+                    if not subscription.types or change.type in subscription.types:
+                        self._tell(subscription, change)
+            if lost:
+                last = changes[-1]
+                self._each_gap(lost, last.seq, last.at)
+
+    def _each_gap(self, lost: int, seq: int, at: Moment) -> None:
+        gap = StateChanged(seq, ChangeType.GAP, at, detail={"lost": lost})
+        for subscription in self._subscriptions:
+            self._tell(subscription, gap)
+
+    def _tell(self, subscription: _Subscription, change: StateChanged) -> None:
+        listener = subscription.listener
+        if isinstance(listener, pykka.ActorRef):
+            self._tell_actor(subscription, listener, change)
+            return
+        try:
+            listener(change)
+        except Exception as error:  # A listener's fault must reach neither the engine nor other listeners.
+            self._log.warning("subscriber failed", error=repr(error)[:500], change=change.type)
+
+    def _tell_actor(self, subscription: _Subscription, actor: pykka.ActorRef[Any], change: StateChanged) -> None:
+        if actor.actor_inbox.qsize() >= ACTOR_INBOX:  # type: ignore[attr-defined]
+            subscription.dropped += 1
+            return
+        try:
+            if subscription.dropped:
+                dropped, subscription.dropped = subscription.dropped, 0
+                actor.tell(StateChanged(change.seq, ChangeType.GAP, change.at, detail={"lost": dropped}))
+            actor.tell(change)
+        except pykka.ActorDeadError:
+            self._remove(subscription)
+
+
