@@ -1,35 +1,59 @@
 """``when:`` conditions: CEL on ``entity`` and ``event``, checked when read, bounded when evaluated.
 
-CEL has no loops and no side effects, but its macros walk lists and its ``+`` copies. Definitions
-may come from strangers, so what multiplies is refused when the text is read: macros inside
-macros, ``map`` and ``filter``, long sums, patterns that are computed or explode.
+CEL has neither loops nor side effects, but its macros walk lists and its ``+`` copies. As
+definitions may come from strangers, what multiplies is refused when the text is read
+(``actors.reading.cel_text``) or, where it depends on the data, when it is evaluated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from actors.errors import ConditionError, DefinitionError, Fault
 from actors.model import Condition, Json
 
 if TYPE_CHECKING:
     from cel import Program
 
-MAX_TEXT = 2_000
-ENTITY_FIELDS = ("id", "name", "phase", "status", "priority", "last_processed", "data")
-EVENT_FIELDS = ("id", "type", "entity_id", "priority", "timestamp", "data", "valid_for_ms")
+MAX_WALKED = 20_000
+"""Values and characters of the data that a condition with ``all`` or ``exists`` may walk."""
+MAX_DEPTH = 100
+"""Levels of the data. The CEL library recurses; 50,000 levels were its end, and the process's."""
+_SYNTAX = re.compile(r"<input>:(\d+):(\d+): Syntax error: (.*)")
+_WORDING = (
+    (re.compile(r"mismatched input '<EOF>'.*"), "the expression ends too early"),
+    (re.compile(r"(?:mismatched|extraneous) input ('.*?') expecting.*"), r"\1 is not expected here"),
+    (re.compile(r"token recognition error at: ('.*?)'?$"), r"\1' is not expected here"),
+    (re.compile(r".*Recursion limit.*"), "nested too deeply"),
+)
 
 
 def compile(text: str) -> Condition:
     """The condition that the text says.
 
-    Raises ``DefinitionError``: its faults have the line and column within the text, and no file.
+    Raises ``DefinitionError`` with all that is wrong; its faults have a line and a column within
+    the text, both from 1, and no file.
     """
-    import cel
+    from actors.reading.cel_text import Problem, inspect
 
-    program = cel.compile(text)
-    return CelCondition(text, "event" in program.variables(), program)
+    try:
+        import cel
+    except ImportError:
+        problem = Problem(1, 1, "conditions need a package: pip install common-expression-language")
+        raise _refusal([problem]) from None
+    found = inspect(text)
+    if found.too_long:
+        raise _refusal(found.problems)
+    try:
+        program = cel.compile(text)
+    except ValueError as error:
+        raise _refusal([_syntax(str(error))]) from None
+    if found.problems:
+        raise _refusal(found.problems)
+    return CelCondition(text, "event" in program.variables(), found.walks, program)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +62,85 @@ class CelCondition:
 
     text: str
     reads_event: bool
+    walks: bool
+    """Whether it looks at every item of some list."""
     program: Program = field(repr=False, compare=False)
 
     def __call__(self, entity: Mapping[str, Json], event: Mapping[str, Json] | None) -> bool:
-        return bool(self.program.execute({"entity": entity, "event": event}))
+        """True or false; ``event`` is None when the state table starts the workflow.
+
+        Both have the fields named in ``actors.reading.cel_text``. Raises ``ConditionError``.
+        """
+        self._bound((entity.get("data"), event.get("data") if event is not None else None))
+        try:
+            result = self.program.execute({"entity": entity, "event": event})
+        except Exception as error:
+            reason = _reason(error)
+            if event is None and self.reads_event:
+                reason += " (event is null when the state table starts a workflow; event != null asks for it)"
+            raise ConditionError(f"when '{_short(self.text)}' cannot be evaluated: {reason}") from error
+        except BaseException as error:
+            # A panic inside the library arrives as a BaseException that would end the actor.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise ConditionError(f"when '{_short(self.text)}' cannot be evaluated: the library failed") from error
+        if not isinstance(result, bool):
+            kind = "a number" if isinstance(result, int | float) else type(result).__name__
+            raise ConditionError(f"when '{_short(self.text)}' gave {kind}, not true or false")
+        return result
+
+    def _bound(self, data: Iterable[Json]) -> None:
+        """Refuse data that is too deep, or too large to be walked."""
+        level: list[Any] = [item for item in data if isinstance(item, list | dict | str)]
+        walked = 0
+        for _ in range(MAX_DEPTH):
+            if not level:
+                return
+            below: list[Any] = []
+            for item in level:
+                if isinstance(item, str):
+                    walked += len(item)
+                    continue
+                walked += len(item)
+                below += [inner for inner in _inner(item) if isinstance(inner, list | dict | str)]
+            if self.walks and walked > MAX_WALKED:
+                raise ConditionError(
+                    f"when '{_short(self.text)}' walks lists, and the data has more than {MAX_WALKED} values"
+                )
+            level = below
+        raise ConditionError(f"when '{_short(self.text)}': the data is nested more than {MAX_DEPTH} levels deep")
+
+
+def _inner(item: list[Any] | dict[str, Any]) -> Iterable[Any]:
+    return item.values() if isinstance(item, dict) else item
+
+
+def _refusal(problems: Iterable[Any]) -> DefinitionError:
+    return DefinitionError([Fault("", problem.line, problem.column, "", problem.message) for problem in problems])
+
+
+def _syntax(message: str) -> Any:
+    """The first of the parser's complaints, in our words; the others follow from it."""
+    from actors.reading.cel_text import Problem
+
+    found = _SYNTAX.search(message)
+    if found is None:
+        return Problem(1, 1, "not a condition in CEL")
+    line, column, reason = int(found[1]), int(found[2]), found[3]
+    for pattern, words in _WORDING:
+        if pattern.fullmatch(reason):
+            reason = pattern.sub(words, reason)
+            break
+    return Problem(line, column, f"not a condition in CEL: at character {column}: {_short(reason)}")
+
+
+def _reason(error: Exception) -> str:
+    """The library's message without its advice on everything."""
+    if isinstance(error, KeyError):
+        return f"there is no key {_short(str(error))}; has(…) asks for it"
+    return _short(str(error).partition(". ")[0].partition("\n")[0], 160)
+
+
+def _short(text: str, length: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else text[: length - 1] + "…"

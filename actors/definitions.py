@@ -6,6 +6,7 @@ A dict may have come from anywhere: it may name only what is given beside it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -72,3 +73,8 @@ def json_schema() -> dict[str, Json]:
     from actors.reading.schema import build
 
     return build()
+
+
+def schema_text() -> str:
+    """The JSON Schema as ``definitions/schema.json`` has it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -72,16 +72,17 @@ def _check_argument(value: Any) -> str:
     return value
 
 
-_ID_SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\s/\\]+$"}, {"type": "integer"}]
-}
+def id_schema() -> dict[str, Any]:
+    """An id in JSON Schema: text, or a whole number written without quotes."""
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\s/\\]+$"}
+    return {"anyOf": [text, {"type": "integer"}]}
+
+
 _TEXT_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": MAX_TEXT}
 
-Id: TypeAlias = Annotated[str, BeforeValidator(check_id), WithJsonSchema(_ID_SCHEMA)]
+Id: TypeAlias = Annotated[str, BeforeValidator(check_id), WithJsonSchema(id_schema())]
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_text), WithJsonSchema(_TEXT_SCHEMA)]
-Filled: TypeAlias = Annotated[
-    str, BeforeValidator(_check_filled), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1})
-]
+Filled: TypeAlias = Annotated[str, BeforeValidator(_check_filled), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1})]
 Cel: TypeAlias = Annotated[str, BeforeValidator(_check_condition), WithJsonSchema({"type": "string", "minLength": 1})]
 Argument: TypeAlias = Annotated[
     str, BeforeValidator(_check_argument), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})

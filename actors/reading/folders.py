@@ -21,6 +21,8 @@ from actors.reading.workflows import read_workflow
 from actors.settings import read_settings
 
 ENGINE_FILES = tuple(f"engine{ending}" for ending in ENDINGS)
+REPLAY_FILE = "replay.yaml"
+"""Says how the lines of a tick file become events; a replay reads it, here it is checked."""
 MAX_FILES = 1_000
 
 Given = Mapping[str, Callable[..., Any]]
@@ -42,7 +44,7 @@ def read_path(path: str | Path, given: Given) -> Result:
             faults.add(Fault(typed, 1, 1, "", f"definitions end in {', '.join(ENDINGS)}"))
             return None, faults.sorted()
     reading = _Reading(folder, shown, given, faults)
-    return reading.read([name for name in names if name not in ENGINE_FILES]), faults.sorted()
+    return reading.read([name for name in names if name not in (*ENGINE_FILES, REPLAY_FILE)]), faults.sorted()
 
 
 def read_dict(value: object, given: Given) -> Result:
@@ -70,7 +72,7 @@ def _names(folder: Path, shown: str, faults: Faults) -> list[str]:
         faults.add(Fault(shown, 1, 1, "", f"cannot be read: {(error.strerror or '').lower()}"))
         return []
     found = [name for name in names if Path(name).suffix in ENDINGS and not name.startswith(".")]
-    if all(name in ENGINE_FILES for name in found):
+    if all(name in (*ENGINE_FILES, REPLAY_FILE) for name in found):
         faults.add(Fault(shown, 1, 1, "", f"holds no workflows ({', '.join(f'*{e}' for e in ENDINGS)})"))
     if len(found) > MAX_FILES:
         faults.add(Fault(shown, 1, 1, "", f"holds more than {MAX_FILES} definition files"))
@@ -94,7 +96,15 @@ class _Reading:
             source = self._source(name)
             if source is not None:
                 collected.take(source)
+        self._check_replay()
         return collected.definitions(str(self._folder.resolve()))
+
+    def _check_replay(self) -> None:
+        from actors.ticks.columns import check_columns
+
+        source = self._source(REPLAY_FILE) if (self._folder / REPLAY_FILE).exists() else None
+        if source is not None:
+            check_columns(source)
 
     def _settings(self) -> Settings:
         present = [name for name in ENGINE_FILES if (self._folder / name).exists()]

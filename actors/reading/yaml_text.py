@@ -8,6 +8,7 @@ is worth, and libyaml's recursive composer, which 100,000 brackets kill, is neve
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -56,7 +57,7 @@ class _Builder:
         """None while the anchored node is still being read."""
         self._left = MAX_NODES
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self._events: Iterator[yaml.Event] = iter(yaml.parse(text, Loader=loader))
+        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=loader))
 
     def document(self) -> Node | None:
         root: Node | None = None
@@ -68,14 +69,14 @@ class _Builder:
                 root = self._node(next(self._events), (), 1)
         return root
 
-    def _node(self, event: yaml.Event, path: Path, level: int) -> Node:
+    def _node(self, event: Any, path: Path, level: int) -> Node:
         mark = _mark(event)
         if level > MAX_DEPTH:
             raise Unreadable(mark, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, level)
         self._spend(1, mark)
-        anchor = getattr(event, "anchor", None)
+        anchor = event.anchor
         if anchor is not None:
             self._anchors[anchor] = None
         self._refuse_tag(event, path)
@@ -89,7 +90,7 @@ class _Builder:
             self._anchors[anchor] = node
         return node
 
-    def _alias(self, event: yaml.Event, level: int) -> Node:
+    def _alias(self, event: Any, level: int) -> Node:
         name = str(event.anchor)
         mark = _mark(event)
         node = self._anchors.get(name)
@@ -127,7 +128,7 @@ class _Builder:
             fields[key], keys[key] = value, _mark(event)
         return _collection(fields, list(fields.values()), mark, keys)
 
-    def _key(self, event: yaml.Event, path: Path, level: int) -> str | None:
+    def _key(self, event: Any, path: Path, level: int) -> str | None:
         """The key's text as it is written; None for a key that was refused."""
         if not isinstance(event, yaml.ScalarEvent):
             self._fault(event, path, "a key must be text")
@@ -146,7 +147,7 @@ class _Builder:
             return None
         return text
 
-    def _scalar(self, event: yaml.Event, path: Path) -> Node:
+    def _scalar(self, event: Any, path: Path) -> Node:
         mark = _mark(event)
         text = _sound(event)
         # implicit[0]: neither quoted nor a block, so that it may be something other than text.
@@ -158,18 +159,18 @@ class _Builder:
             self._fault(event, path, str(error))
             return Node(text, mark)
 
-    def _text_at(self, event: yaml.Event, quote: int) -> Mark | None:
+    def _text_at(self, event: Any, quote: int) -> Mark | None:
         line, column = event.start_mark.line, event.start_mark.column + quote
         if line < len(self._lines) and self._lines[line].startswith(event.value, column):
             return Mark(line + 1, column + 1)
         return None
 
-    def _refuse_tag(self, event: yaml.Event, path: Path) -> None:
+    def _refuse_tag(self, event: Any, path: Path) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None and tag != "!":
             self._fault(event, path, f"tags ('{clip(tag)}') are not read; quote the value if it is text")
 
-    def _fault(self, event: yaml.Event, path: Path, message: str) -> None:
+    def _fault(self, event: Any, path: Path, message: str) -> None:
         self._faults.append(place(self._file, _mark(event), path, message))
 
 
@@ -181,11 +182,11 @@ def _collection(
     return Node(value, mark, keys or {}, size, depth)
 
 
-def _mark(event: yaml.Event) -> Mark:
+def _mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
-def _sound(event: yaml.Event) -> str:
+def _sound(event: Any) -> str:
     """The scalar's text; escapes may spell half characters that no encoding can carry."""
     text = str(event.value)
     try:
