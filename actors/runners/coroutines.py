@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar
 from types import AsyncGeneratorType, CoroutineType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from actors.errors import AttemptStopped, RequestError
 from actors.model import Json, StopReason
@@ -33,14 +33,26 @@ class CoroutineStopped(AttemptStopped, asyncio.CancelledError):
     """The stop, as a coroutine sees it."""
 
 
+class Gate(Protocol):
+    """Lets the steps of one attempt through, until it is shut for good."""
+
+    def enter(self) -> bool:
+        """Before each step of its code; False: it must not run any further."""
+        ...
+
+    def leave(self) -> None: ...
+
+
 class CoroutineRun:
     """One coroutine action in the running loop, and every task it starts there.
 
     ``drive`` is the task's coroutine. It returns when the action and all tasks it started are
     over; those left when the action ends are cancelled. Threads it starts are its own affair.
+    Behind a gate that is shut, the action and its tasks wait for ever at their next step.
     """
 
-    def __init__(self, control: Control, notes: Notes, *, max_bytes: int) -> None:
+    def __init__(self, control: Control, notes: Notes, *, max_bytes: int, gate: Gate | None = None) -> None:
+        self.gate = gate
         self._control = control
         self._notes = notes
         self._max_bytes = max_bytes
@@ -98,6 +110,12 @@ class CoroutineRun:
         return isinstance(error, asyncio.CancelledError)
 
     # --- inside ---
+
+    def never(self) -> asyncio.Future[None]:
+        """What a step behind a shut gate waits for."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        future._asyncio_future_blocking = True  # as ``await`` sets it: how a task knows what it is given
+        return future
 
     def alive(self) -> bool:
         """Whether the action's own frame has not ended."""
@@ -176,13 +194,19 @@ class _Stretch:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         inner, results = self._awaited.__await__(), list[Any]()
+        gate = self._run.gate
 
         def advance(stop: BaseException | None) -> Any:
+            if gate is not None and not gate.enter():
+                return self._run.never()
             try:
                 return inner.send(None) if stop is None else inner.throw(stop)
             except StopIteration as end:
                 results.append(end.value)
                 raise
+            finally:
+                if gate is not None:
+                    gate.leave()
 
         error: BaseException | None = None
         while True:
@@ -204,13 +228,44 @@ class _Stretch:
                 raise failure
 
 
+class _Gated(Coroutine[Any, Any, Any]):
+    """A task's coroutine that steps only while its attempt's gate is open."""
+
+    def __init__(self, inner: Coroutine[Any, Any, Any], run: CoroutineRun, gate: Gate) -> None:
+        self._inner = inner
+        self._run = run
+        self._gate = gate
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._inner.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._step(self._inner.throw, *error)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._inner.__await__()
+
+    def _step(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        if not self._gate.enter():
+            return self._run.never()
+        try:
+            return step(*arguments)
+        finally:
+            self._gate.leave()
+
+
 _CURRENT: ContextVar[CoroutineRun | None] = ContextVar("attempt", default=None)
 
 
 def adopting(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Context | None = None) -> asyncio.Task[Any]:
     """A task factory: tasks that an action starts, or tasks of its tasks, belong to its attempt."""
-    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     run = _CURRENT.get() if context is None else context.get(_CURRENT)
+    if run is not None and run.gate is not None:
+        coroutine = _Gated(coroutine, run, run.gate)
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
     if run is not None:
         run.adopt(task)
     return task
