@@ -1,0 +1,358 @@
+"""The workers of one engine: hired from the spawner, kept warm while idle, buried when done with.
+
+A worker that is to die is *buried*: from then on it is never signalled from here, and only then
+does the spawner let its number go, so that no signal of ours meets a stranger. The spawner's
+answer, ``gone``, says that the worker and everything below it has ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from actors.errors import EngineError
+from actors.model import ErrorInfo, Json, Limits
+from actors.runners.board import Reading
+from actors.runners.hand import Hand
+from actors.runners.jobs import limits_to_json
+from actors.runners.nursery import Nursery, Terms
+from actors.runners.reactor import Reactor
+from actors.runners.wire import Garbled
+
+_REFILL_S = 0.01
+"""A spare is hired so long after the last one was taken, not in the way of what took it."""
+_POLL_S = 0.001
+_MAX_IDLE = 32
+
+
+class Owner(Protocol):
+    """Whom the crew tells. Called within ``locked``, on the reactor's thread."""
+
+    def locked(self) -> AbstractContextManager[None]: ...
+
+    def hand_said(self, hand: Hand, frames: list[Json]) -> None: ...
+
+    def hand_began(self, hand: Hand) -> None:
+        """It has a process from now on."""
+        ...
+
+    def hand_gone(self, hand: Hand, ended: Ended) -> None:
+        """It and everything below it has ended; what it had said was handed on before."""
+        ...
+
+
+class Ended:
+    """How a worker ended: exit code or signal, or a text where there is neither."""
+
+    def __init__(self, code: int | None = None, signal_number: int | None = None, text: str = "") -> None:
+        self.code = code
+        self.signal = signal_number
+        self._text = text
+
+    def __str__(self) -> str:
+        if self._text:
+            return self._text
+        if self.signal is not None:
+            try:
+                return f"the worker process was killed by {signal.Signals(self.signal).name}"
+            except ValueError:
+                return f"the worker process was killed by signal {self.signal}"
+        return f"the worker process ended with exit status {self.code}"
+
+
+class Crew:
+    """Hires, keeps and buries workers. Its methods are called within the owner's lock."""
+
+    def __init__(self, owner: Owner, terms: Terms, reactor: Reactor) -> None:
+        self._owner = owner
+        self._terms = terms
+        self._most_busy = 1
+        """As many as ever were busy at the same time are kept idle, for each level of nice."""
+        self._reactor = reactor
+        self._numbers = itertools.count(1)
+        self._hands: dict[int, Hand] = {}
+        self._idle: dict[int, list[Hand]] = {}
+        self._nursery: Nursery | None = None
+        self._leaving: list[Nursery] = []
+        self._closed = False
+        self._refilling = False
+        self.faults: dict[str, ErrorInfo] = {}
+        """Of the actions that cannot be loaded."""
+        self.ready = threading.Event()
+        """The spawner has imported the actions, or could not be started."""
+        self.trouble: EngineError | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether, after ``close``, nothing is left."""
+        return self._closed and not self._hands and not self._leaving and self._nursery is None
+
+    def left(self) -> list[str]:
+        names = [f"worker process {hand.pid}" for hand in self._hands.values() if hand.pid is not None]
+        return names or ([] if self.over else ["the helper process for actions"])
+
+    def take(self, nice: int, limits: Limits | None) -> Hand:
+        """A worker for one attempt: an idle one, else a new one. Raises ``OSError``, ``EngineError``."""
+        idle = self._idle.get(nice)
+        hand = idle.pop() if idle and limits is None else self._hire(nice, limits)
+        busy = len(self._hands) - sum(map(len, self._idle.values()))
+        self._most_busy = min(max(self._most_busy, busy), _MAX_IDLE)
+        self._refill_soon()
+        return hand
+
+    def give(self, hand: Hand, job: Json) -> Reading:
+        """Have it run an attempt. Raises ``TypeError`` or ``ValueError`` if the job is not JSON."""
+        reading = hand.give(job)
+        if hand.link.blocked:
+            self._reactor.refresh(hand.link)
+        return reading
+
+    def put_back(self, hand: Hand) -> None:
+        """It has nothing to do and nothing left running."""
+        idle = self._idle.setdefault(hand.nice, [])
+        if self._closed or hand.limits is not None or len(idle) >= self._most_busy:
+            self.bury(hand)
+        elif not hand.buried:
+            idle.append(hand)
+
+    def warm(self, nice_levels: Iterable[int]) -> None:
+        """Have so many idle workers, one for each level given."""
+        self._nurse()
+        for nice in nice_levels:
+            self._idle.setdefault(nice, []).append(self._hire(nice, None))
+
+    def bury(self, hand: Hand) -> None:
+        """Kill it, whatever it does; ``hand_gone`` follows."""
+        if hand.buried:
+            return
+        hand.signal_group(signal.SIGKILL)
+        hand.buried = True
+        idle = self._idle.get(hand.nice, [])
+        if hand in idle:
+            idle.remove(hand)
+        if self._nursery is not None:
+            self._nursery.bury(hand.number)
+            self._reactor.refresh(self._nursery.link)
+
+    def close(self) -> None:
+        """End the spawner and with it every worker that is left."""
+        if self._closed:
+            return
+        self._closed = True
+        for hand in list(self._hands.values()):
+            self.bury(hand)
+        self._leave_if_alone()
+
+    def end_by_force(self) -> None:
+        """The deadline has come: do not wait for the spawner."""
+        for nursery in [*self._leaving, *([self._nursery] if self._nursery else [])]:
+            nursery.kill()
+            nursery.sweep()
+
+    # --- hiring ---
+
+    def _hire(self, nice: int, limits: Limits | None) -> Hand:
+        nursery = self._nurse()
+        hand = Hand(next(self._numbers), nice, limits, self._terms.max_bytes)
+        nursery.start_worker(hand.number, nice, limits_to_json(limits), hand.fds)
+        hand.hand_over()
+        self._hands[hand.number] = hand
+        self._reactor.call(lambda: self._watch(hand))
+        return hand
+
+    def _watch(self, hand: Hand) -> None:
+        with self._owner.locked():
+            if hand.number in self._hands:
+                self._reactor.watch(hand.link, lambda: self._hear(hand))
+            if self._nursery is not None:
+                self._reactor.refresh(self._nursery.link)
+
+    def _refill_soon(self) -> None:
+        """Keep one spare worker for what is urgent, so that it never waits for a fork."""
+        if not self._refilling and not self._idle.get(0) and not self._closed:
+            self._refilling = True
+            self._reactor.later(_REFILL_S, self._refill)
+
+    def _refill(self) -> None:
+        with self._owner.locked():
+            self._refilling = False
+            if not self._idle.get(0) and not self._closed and self._nursery is not None:
+                try:
+                    self._idle.setdefault(0, []).append(self._hire(0, None))
+                except OSError:
+                    return  # out of descriptors: what runs goes on, and the next start says so
+
+    # --- the spawner ---
+
+    def _nurse(self) -> Nursery:
+        """The spawner, requested now if there is none; it is started on the reactor's thread, which stays."""
+        if self._closed:
+            raise EngineError("the process runner is closed")
+        if self._nursery is None:
+            nursery = self._nursery = Nursery(self._terms)
+            self.ready.clear()
+            self._reactor.call(lambda: self._launch(nursery))
+        return self._nursery
+
+    def _launch(self, nursery: Nursery) -> None:
+        try:
+            nursery.launch()
+        except (EngineError, OSError) as error:
+            with self._owner.locked():
+                self.trouble = error if isinstance(error, EngineError) else EngineError(str(error))
+                self._lose(nursery, str(error))
+            self.ready.set()
+            return
+        with self._owner.locked():
+            self._reactor.watch(nursery.link, lambda: self._hear_spawner(nursery))
+
+    def _hear_spawner(self, nursery: Nursery) -> None:
+        with self._owner.locked():
+            try:
+                nursery.link.flush()
+                for frame in nursery.link.receive():
+                    self._take_frame(nursery, frame)
+            except Garbled as error:
+                self._lose(nursery, f"the helper process for actions is garbled ({error})")
+                return
+            if nursery.link.ended:
+                self._lose(nursery, "the helper process for actions has ended")
+            else:
+                self._reactor.refresh(nursery.link)
+
+    def _take_frame(self, nursery: Nursery, frame: Json) -> None:
+        match frame:
+            case ["ready", dict(faults), bool()]:
+                nursery.ready = True
+                self.faults = {name: ErrorInfo(*fault) for name, fault in faults.items()}
+                self.trouble = None
+                self.ready.set()
+                self._refill_soon()
+            case ["forked", int(number), int(pid)]:
+                if hand := self._hands.get(number):
+                    hand.pid = pid
+                    self._owner.hand_began(hand)
+            case ["failed", int(number), str(text)]:
+                if hand := self._hands.get(number):
+                    self._gone(hand, Ended(text=text))
+            case ["dead", int(number)]:
+                if hand := self._hands.get(number):
+                    self.bury(hand)
+            case ["gone", int(number), int() | None as code, int() | None as signal_number]:
+                if hand := self._hands.get(number):
+                    self._gone(hand, Ended(code, signal_number))
+            case _:
+                raise Garbled(str(frame)[:80])
+
+    def _lose(self, nursery: Nursery, text: str) -> None:
+        """The spawner is gone and nobody waits for its workers: kill them, see them end, start another."""
+        if nursery is not self._nursery:
+            return
+        self._nursery = None
+        self._reactor.forget(nursery.link)
+        nursery.close()
+        self._leaving.append(nursery)
+        left = list(self._hands.values())
+        for hand in left:
+            hand.signal_group(signal.SIGKILL)
+            hand.buried = True
+        self._idle.clear()
+        self._see_out(nursery, left, text)
+        if nursery.ready and not self._closed:
+            self._nurse()
+        elif not nursery.ready:
+            self.trouble = self.trouble or EngineError(text)
+            self.ready.set()
+
+    def _see_out(self, nursery: Nursery, left: list[Hand], text: str) -> None:
+        """Report the workers that are gone; look again for the others and for the spawner; then sweep up."""
+        still = [hand for hand in left if not self._has_ended(hand)]
+        for hand in left:
+            if hand not in still:
+                self._gone(hand, Ended(text=f"{text}: {nursery.how_it_ended()}"))
+        if not still and nursery.ended():
+            nursery.sweep()
+            self._leaving.remove(nursery)
+            return
+
+        def again() -> None:
+            with self._owner.locked():
+                if nursery in self._leaving:
+                    self._see_out(nursery, still, text)
+
+        self._reactor.later(_POLL_S, again)
+
+    def _has_ended(self, hand: Hand) -> bool:
+        """With no parent to ask: its end of the link is closed, or its number is nobody's or a stranger's."""
+        self.read(hand)
+        if hand.link.ended or hand.pid is None:
+            return True
+        try:
+            os.kill(hand.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return True
+        return False
+
+    def _leave_if_alone(self) -> None:
+        """Closed, and the last worker is gone: end the spawner, and see it out."""
+        nursery = self._nursery
+        if self._closed and not self._hands and nursery is not None:
+            self._nursery = None
+            self._leaving.append(nursery)
+
+            def leave() -> None:
+                with self._owner.locked():
+                    self._reactor.forget(nursery.link)
+                    nursery.close()
+                    self._see_out(nursery, [], "")
+
+            self._reactor.call(leave)
+
+    # --- the workers ---
+
+    def _hear(self, hand: Hand) -> None:
+        with self._owner.locked():
+            if hand.number not in self._hands:
+                return
+            hand.link.flush()
+            self.read(hand)
+            if hand.link.ended:
+                # Its end is told by the spawner, who knows that nothing is left of it.
+                self._reactor.forget(hand.link)
+            else:
+                self._reactor.refresh(hand.link)
+
+    def read(self, hand: Hand) -> None:
+        """Hand on what it has said; one that says nonsense is buried for it."""
+        try:
+            frames = hand.link.receive()
+        except Garbled as error:
+            self.condemn(hand, str(error))
+            return
+        if frames:
+            self._owner.hand_said(hand, frames)
+
+    def condemn(self, hand: Hand, text: str) -> None:
+        """Bury it for what it sent."""
+        if not hand.fault:
+            hand.fault = f"the worker process sent {text}"
+            self.bury(hand)
+
+    def _gone(self, hand: Hand, ended: Ended) -> None:
+        if not hand.fault:
+            self.read(hand)
+        del self._hands[hand.number]
+        hand.buried = True
+        idle = self._idle.get(hand.nice, [])
+        if hand in idle:
+            idle.remove(hand)
+        self._reactor.forget(hand.link)
+        self._owner.hand_gone(hand, Ended(text=hand.fault) if hand.fault else ended)
+        hand.close()
+        self._refill_soon()
+        self._leave_if_alone()

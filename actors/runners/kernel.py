@@ -1,0 +1,110 @@
+"""What the kernel offers to keep a tree of processes in hand and Python has no name for.
+
+Linux has all of it. Elsewhere these do nothing, and what they keep from happening can happen
+there: orphans of a killed engine run on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PROC = Path("/proc")
+
+
+def die_with_parent(signal_number: int, parent: int) -> bool:
+    """Have the kernel send this process the signal when the thread that started it ends.
+
+    False when that has happened already: ``parent`` is gone.
+    """
+    if LINUX:
+        _prctl(_PR_SET_PDEATHSIG, signal_number)
+    return os.getppid() == parent
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    if LINUX:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def children() -> list[int]:
+    """The processes whose parent this one is, ended ones that were not waited for included."""
+    if not LINUX:
+        return []
+    me = os.getpid()
+    try:
+        return [int(pid) for pid in (_PROC / f"{me}/task/{me}/children").read_text().split()]
+    except FileNotFoundError:  # a kernel built without CONFIG_PROC_CHILDREN
+        return [pid for pid in _pids() if _status_field(pid, "PPid:") == me]
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process stands still by SIGSTOP."""
+    try:
+        state = (_PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split(maxsplit=1)[0]
+    except (OSError, IndexError):
+        return False
+    return state in {b"T", b"t"}
+
+
+def thread_count() -> int:
+    """Threads of this process, those that Python does not know included."""
+    try:
+        return len(list((_PROC / "self/task").iterdir()))
+    except OSError:
+        return 1
+
+
+def open_files() -> int:
+    """One more than the highest descriptor that is open."""
+    for folder in (Path("/proc/self/fd"), Path("/dev/fd")):
+        try:
+            return 1 + max(int(entry.name) for entry in folder.iterdir())
+        except OSError:
+            continue
+    return 16
+
+
+def address_space() -> int:
+    """Bytes of address space this process has mapped; 0 where that cannot be told."""
+    try:
+        return int((_PROC / "self/statm").read_text().split()[0]) * os.sysconf("SC_PAGESIZE")
+    except OSError:
+        return 0
+
+
+def tasks_of_user() -> int:
+    """How many processes and threads this user has: what RLIMIT_NPROC counts."""
+    me = os.getuid()
+    return sum(max(_status_field(pid, "Threads:"), 1) for pid in _pids() if _status_field(pid, "Uid:") == me)
+
+
+def _prctl(option: int, value: int) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+
+
+def _pids() -> list[int]:
+    try:
+        return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
+    except OSError:
+        return []
+
+
+def _status_field(pid: int, name: str) -> int:
+    """The first number of a line of ``/proc/PID/status``; -1 when the process is gone."""
+    try:
+        for line in (_PROC / f"{pid}/status").read_text().splitlines():
+            if line.startswith(name):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return -1
