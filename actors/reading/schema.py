@@ -12,6 +12,7 @@ from actors.model import EntityStatus, EventType, Isolation
 from actors.reading.engine_shapes import AgentGroupShape, EntityShape, EventShape, SettingsShape
 from actors.reading.fields import id_schema
 from actors.reading.shapes import Shape, TaskShape, WorkflowShape
+from actors.ticks.columns import columns_schema
 
 _SHAPES: dict[str, type[Shape]] = {
     "workflow": WorkflowShape,
@@ -32,11 +33,12 @@ def build() -> dict[str, Any]:
         required = sorted(shape.needs - {"id"} if shape is WorkflowShape else shape.needs)
         definitions[name] = made | ({"required": required} if required else {})
     _join(definitions)
+    definitions["replay"] = columns_schema()
     setting = [{"required": [name]} for name in SettingsShape.model_fields]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Workflow definitions and engine settings",
-        "description": "One workflow, a list of them, a mapping 'workflows:' by id; or the settings in engine.yaml.",
+        "description": "One workflow, a list of them, a mapping 'workflows:' by id; or engine.yaml, or replay.yaml.",
         "if": {"type": "array"},
         "then": {"items": {"$ref": "#/$defs/workflow_with_id"}, "minItems": 1},
         "else": {
@@ -45,7 +47,11 @@ def build() -> dict[str, Any]:
             "else": {
                 "if": {"anyOf": setting},
                 "then": {"$ref": "#/$defs/settings"},
-                "else": {"$ref": "#/$defs/workflow_with_id"},
+                "else": {
+                    "if": {"anyOf": [{"required": [name]} for name in definitions["replay"]["properties"]]},
+                    "then": {"$ref": "#/$defs/replay"},
+                    "else": {"$ref": "#/$defs/workflow_with_id"},
+                },
             },
         },
         "$defs": dict(sorted(definitions.items())),
@@ -98,7 +104,7 @@ def _join(definitions: dict[str, Any]) -> None:
 
 
 def _tidy(schema: Any) -> Any:
-    """Drop titles, which editors would show instead of the descriptions, and the null that stands for 'not given'; keep everything else."""
+    """Drop the null that stands for 'not given', and titles: editors would show them instead of the descriptions."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):

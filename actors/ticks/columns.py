@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from actors.errors import DefinitionError, Fault
-from actors.model import EventType
+from actors.model import EventType, Json
 from actors.reading.faults import Faults, Source
 from actors.reading.files import read_file
 from actors.reading.nodes import Mark, Node, clip
@@ -88,6 +88,33 @@ def read_columns(path: str | Path) -> Columns:
 def check_columns(source: Source) -> Columns:
     """Read the block; what is wrong is reported to the source, and left at its default."""
     return _Block(source).read()
+
+
+def columns_schema() -> dict[str, Json]:
+    """The JSON Schema of the block, for editors."""
+    text = {"type": "string", "minLength": 1}
+    column = {
+        "type": "object",
+        "properties": {"column": text, "type": {"enum": [str(kind) for kind in Kind], "default": str(Kind.ANY)}},
+        "additionalProperties": False,
+    }
+    entity = {"column": text, "strip": {"type": "array", "items": text}}
+    properties: dict[str, Json] = {
+        "time": text | {"description": "The column with HH:MM:SS (Shanghai), a date with time, or epoch seconds."},
+        "entity": {
+            "description": "The column with the entity's id; prefixes in strip are taken off.",
+            "anyOf": [text, {"type": "object", "properties": entity, "additionalProperties": False}],
+        },
+        "type": text | {"description": "The events' type.", "default": str(EventType.DATA_READY)},
+        "data": {
+            "description": "Fields of the event's data, each from a column; by default every column.",
+            "type": "object",
+            "additionalProperties": {"anyOf": [text, column]},
+        },
+        "position": text | {"description": "The field of the event's data that says where in the file it stands."},
+        "encoding": {"enum": list(_ENCODINGS), "default": _ENCODINGS[0]},
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 class _Block:
