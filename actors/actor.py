@@ -113,6 +113,7 @@ class LogicActor(pykka.ThreadingActor):
         super().__init__()
         self.name = name
         self.logic = logic
+        self._over = threading.Event()
         self.around = around
         self.inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
         around.inboxes[name] = self.inbox
@@ -131,8 +132,25 @@ class LogicActor(pykka.ThreadingActor):
     def _create_actor_inbox() -> Any:
         return Inbox()
 
+    def launch(self) -> None:
+        """What ``start`` of Pykka does after constructing: register, and run the loop."""
+        pykka.ActorRegistry.register(self.actor_ref)
+        self._start_actor_loop()
+
+    def retire(self, timeout: float) -> bool:
+        """End the loop and wait for its thread; false if it is still there, because a handler hangs."""
+        try:
+            self.actor_ref.stop(block=False)
+        except pykka.ActorDeadError:
+            return True
+        return self._over.wait(timeout)
+
     def on_start(self) -> None:
         threading.current_thread().name = self.name
+
+    def _actor_loop_teardown(self) -> None:
+        super()._actor_loop_teardown()
+        self._over.set()
 
     def on_receive(self, message: Any) -> None:
         try:

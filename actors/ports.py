@@ -7,7 +7,7 @@ Adapters are thin, one per file, and each kind passes one conformance suite
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from actors.messages import FromRunner
 from actors.model import AttemptId, Instant, InstanceStatus, Job, StopReason, Utc
@@ -96,6 +96,15 @@ class Runner(Protocol):
 
     def close(self, deadline: Instant) -> Sequence[str]:
         """End everything, killing what can be killed; return the names of what is still left at the deadline."""
+        ...
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """A runner that can get ready before its first attempt."""
+
+    def warm(self) -> None:
+        """Return when it can start attempts at once. Raises ``DefinitionError`` for what it cannot load."""
         ...
 
 

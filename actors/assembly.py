@@ -1,0 +1,228 @@
+"""Builds an engine's parts and starts and stops them, in reverse order.
+
+Keeper, then scheduler, agents, router: whoever is spoken to is there first. Stopping refuses
+new work first, then ends what runs, then the actors from the outside in.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from actors.actions import load_callables
+from actors.actor import Desk, LogicActor, Surroundings
+from actors.agent import AgentActor
+from actors.clock import SystemClock, TimerThread
+from actors.effects import KEEPER, ROUTER, SCHEDULER
+from actors.errors import EngineFailed
+from actors.keeper import KeeperActor
+from actors.logic.history import Calendar
+from actors.logic.keeping import Keeping
+from actors.logic.routing import Routing
+from actors.logic.scheduling import Scheduling
+from actors.logic.working import Working
+from actors.messages import Bootstrap, ForwardedEvent, ScheduleEvents, StopAgents
+from actors.model import (
+    DEFAULT_PRIORITY,
+    ActionSpec,
+    AgentName,
+    Definitions,
+    Isolation,
+    ReplyId,
+    TimedEvent,
+)
+from actors.ports import Runner, Store, Warmable
+from actors.router import RouterActor
+from actors.scheduler import SchedulerActor
+from actors.stores.opening import open_store
+from actors.subscribers import Subscribers
+
+JOIN_S = 2.0
+"""How long an actor or the subscribers' thread may take to end."""
+
+
+class Assembly:
+    """The running parts of one engine. Started once, stopped once."""
+
+    def __init__(self, definitions: Definitions, given: Mapping[str, Callable[..., Any]], store_url: str | None) -> None:
+        self.definitions = definitions
+        self.name = f"engine-{uuid.uuid4().hex[:8]}"
+        self.clock = SystemClock()
+        self.desk = Desk()
+        self.subscribers = Subscribers(f"{self.name}-subscribers")
+        self.store: Store = open_store(store_url or definitions.settings.store, definitions.settings)
+        self.calendar = Calendar(self.clock.utc(), self.clock.now())
+        self.failure: EngineFailed | None = None
+        self._timers = TimerThread(f"{self.name}-timers")
+        self._around = Surroundings(self.clock, self._timers, self.desk, self._fail)
+        self._replies = itertools.count(1)
+        self._runners = build_runners(definitions, given, self.clock, self.name)
+        self._actors: list[LogicActor] = []
+        self.agent_names = agent_names(definitions)
+
+    def start(self) -> None:
+        """Start every part; an action's module that cannot be imported is a ``DefinitionError``."""
+        try:
+            for runner in dict.fromkeys(self._runners.values()):
+                if isinstance(runner, Warmable):
+                    runner.warm()
+            self._timers.start()
+            self.subscribers.start()
+            self._start_actors()
+        except BaseException:
+            self.stop(grace=0.0)
+            raise
+
+    def _start_actors(self) -> None:
+        definitions, around = self.definitions, self._around
+        keeping = Keeping(definitions, calendar=self.calendar, store_id=self.store.id)
+        scheduling = Scheduling(definitions.workflows, self.agent_names)
+        routing = Routing(definitions, uuid.uuid4().hex[:12])
+        makers: list[Callable[[], LogicActor]] = [
+            lambda: KeeperActor(keeping, around, self.store),
+            lambda: SchedulerActor(scheduling, around),
+            *[_agent_maker(name, around, self._runners) for name, _ in self.agent_names],
+            lambda: RouterActor(routing, around, self.subscribers),
+        ]
+        self._actors = [make() for make in makers]  # Every inbox exists before anybody speaks.
+        for actor in self._actors:
+            actor.launch()
+        self._begin()
+
+    def _begin(self) -> None:
+        """The initial entities and what is due at once are one batch; later events have timers."""
+        settings = self.definitions.settings
+        now = self.clock.now()
+        due: list[ForwardedEvent] = []
+        later: list[TimedEvent] = []
+        priorities = {seed.id: seed.priority for seed in settings.entities}
+        for number, timed in enumerate(settings.events):
+            if timed.after_ms:
+                later.append(timed)
+                continue
+            event = timed.event
+            priority = event.priority if event.priority is not None else priorities.get(event.entity_id)  # type: ignore[call-overload]
+            identity = event.id or f"{self.name}-start-{number}"
+            due.append(ForwardedEvent(event, DEFAULT_PRIORITY if priority is None else priority, now, (identity,)))
+        due.sort(key=lambda forwarded: forwarded.priority)
+        self.tell(KEEPER, Bootstrap(settings.entities, tuple(due)))
+        if later:
+            self.tell(ROUTER, ScheduleEvents(tuple(later)))
+
+    # --- messages from outside -------------------------------------------------------------------
+
+    def tell(self, actor: str, message: object) -> None:
+        self._around.inboxes[actor].post(message)
+
+    def ask(self, actor: str, make: Callable[[ReplyId], object], timeout: float | None) -> Any:
+        """Send a message that expects an answer, and wait for it.
+
+        Raises what the answer is if it is an error, and ``TimeoutError``.
+        """
+        number = ReplyId(next(self._replies))
+        future = self.desk.open(number)
+        if self.failure is not None:
+            raise self.failure
+        self.tell(actor, make(number))
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            self.desk.forget(number)
+            raise
+
+    def _fail(self, actor: str, trace: str) -> None:
+        """A logic failed: its state cannot be trusted, so nothing goes on from it."""
+        if self.failure is None:
+            structlog.get_logger("actors").error("actor failed", actor=actor, traceback=trace[-8000:])
+            last = trace.strip().splitlines()[-1]
+            self.failure = EngineFailed(f"the {actor} failed ({last}); the engine has stopped, its state is as last saved")
+        self.desk.fail_all(self.failure)
+
+    # --- stopping --------------------------------------------------------------------------------
+
+    def stop(self, *, grace: float) -> list[str]:
+        """End everything; return the names of what is still running at the deadline.
+
+        Attempts may go on for ``grace`` seconds, then they are told to stop, then killed.
+        """
+        if self._actors and self.failure is None:
+            self._drain(grace)
+        deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
+        left: list[str] = []
+        for runner in dict.fromkeys(self._runners.values()):
+            left += runner.close(deadline)
+        for actor in reversed(self._actors):
+            if not actor.retire(JOIN_S):
+                left.append(actor.name)
+        self._timers.stop()
+        if not self.subscribers.stop(JOIN_S):
+            left.append("a subscriber")
+        self.store.close()
+        self.desk.fail_all(self.failure or EngineFailed("the engine has stopped"))
+        return left
+
+    def _drain(self, grace: float) -> None:
+        """Let the scheduler bring every attempt to an end; a harder stop may come meanwhile."""
+        longest = max((t.grace_ms for w in self.definitions.workflows.values() for t in w.tasks), default=100)
+        limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
+        try:
+            self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
+        except (TimeoutError, EngineFailed):
+            return  # Closing the runners names who is late.
+
+    def hurry(self) -> None:
+        """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
+        self.tell(SCHEDULER, StopAgents(0, ReplyId(next(self._replies))))
+
+
+def _agent_maker(
+    name: AgentName, around: Surroundings, runners: Mapping[Isolation, Runner]
+) -> Callable[[], LogicActor]:
+    return lambda: AgentActor(Working(name), around, runners)
+
+
+def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:
+    """Every agent with its capabilities: ``agent_0`` … in the order of the groups."""
+    return [
+        (AgentName(f"{group.name}_{number}"), group.capabilities)
+        for group in definitions.settings.agents
+        for number in range(group.count)
+    ]
+
+
+def build_runners(
+    definitions: Definitions, given: Mapping[str, Callable[..., Any]], clock: SystemClock, name: str
+) -> dict[Isolation, Runner]:
+    """A runner for each isolation that a task uses; the others are not even imported."""
+    used = {task.isolation for workflow in definitions.workflows.values() for task in workflow.tasks}
+    max_bytes = definitions.settings.max_data_bytes
+    runners: dict[Isolation, Runner] = {}
+    in_process = used & {Isolation.THREAD, Isolation.ASYNC}
+    callables = load_callables(definitions, given) if in_process else {}
+    if Isolation.THREAD in used:
+        from actors.runners.threads import ThreadRunner
+
+        runners[Isolation.THREAD] = ThreadRunner(callables, clock=clock, max_bytes=max_bytes, name=f"{name}-thread")
+    if Isolation.ASYNC in used:
+        from actors.runners.event_loop import EventLoopRunner
+
+        runners[Isolation.ASYNC] = EventLoopRunner(callables, clock=clock, max_bytes=max_bytes, name=f"{name}-loop")
+    if used & {Isolation.PROCESS, Isolation.COMMAND}:
+        from actors.runners.processes import ProcessRunner
+
+        folder = definitions.folder
+        specs = _process_actions(definitions)
+        workers = ProcessRunner(specs, clock=clock, paths=sys.path, folder=folder, max_bytes=max_bytes)
+        runners[Isolation.PROCESS] = runners[Isolation.COMMAND] = workers
+    return runners
+
+
+def _process_actions(definitions: Definitions) -> dict[str, ActionSpec]:
+    tasks = [task for workflow in definitions.workflows.values() for task in workflow.tasks]
+    named = [task.action for task in tasks if task.isolation is Isolation.PROCESS and task.action is not None]
+    return {name: definitions.actions[name] for name in named}

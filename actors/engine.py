@@ -1,0 +1,403 @@
+"""The embedding API: an engine as one object.
+
+Every method sends a message and waits for its answer, from whatever thread calls it; none
+touches an actor's state. What cannot be accepted is refused here, before anything changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from actors import admission
+from actors.assembly import Assembly
+from actors.definitions import load, parse, with_actions
+from actors.effects import KEEPER, ROUTER, SCHEDULER
+from actors.errors import EngineStopped, NotFoundError, Overloaded, RefusedError, RequestError
+from actors.logic.history import view
+from actors.logic.routing import OVERLOADED
+from actors.messages import (
+    AwaitIdle,
+    AwaitInstance,
+    AwaitReceipt,
+    Cancel,
+    EventAnswer,
+    ExplainTask,
+    PauseWorkflow,
+    Publish,
+    PutEntity,
+    ReadDeadLetters,
+    ReadEntities,
+    ReadInstance,
+    ReadInstances,
+    ReadQueues,
+    ReadStats,
+    ResolveTask,
+    RunWorkflow,
+    SetPriority,
+    Watch,
+)
+from actors.model import (
+    AgentGroup,
+    Definitions,
+    Entity,
+    EntityId,
+    Event,
+    InstanceStatus,
+    Isolation,
+    Settings,
+    WorkflowId,
+)
+from actors.summary import summarise
+from actors.views import ChangeType, InstanceView, Receipt, StateChanged
+
+if TYPE_CHECKING:
+    import pykka
+
+ANSWER_S = 30.0
+"""A request that the engine itself answers is given up after this many seconds."""
+PUBLISH_CHUNK = 256
+RETRY_AFTER_S = 0.05
+
+
+class Engine:
+    """A workflow engine in this process.
+
+    ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
+    number), ``store`` (a URL) and ``settings`` override what the definitions say; ``actions``
+    are functions by name. Use it as a context manager, or call ``start`` and ``stop``.
+
+    Raises ``DefinitionError`` with every fault, ``RequestError`` for a store it does not know.
+    """
+
+    def __init__(
+        self,
+        definitions: str | Path | Definitions | Mapping[str, Any],
+        *,
+        agents: int | None = None,
+        store: str | None = None,
+        actions: Mapping[str, Callable[..., Any]] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        given = dict(actions or {})
+        if isinstance(definitions, Definitions):
+            found = with_actions(definitions, given)
+        elif isinstance(definitions, str | Path):
+            found = load(definitions, actions=given)
+        else:
+            found = parse(definitions, actions=given)
+        if settings is not None:
+            found = dataclasses.replace(found, settings=settings)
+        if agents is not None:
+            found = dataclasses.replace(found, settings=_with_agents(found.settings, agents))
+        self.definitions = found
+        self._given = given
+        self._store = store
+        self._parts: Assembly | None = None
+        self._state = "new"
+        self._guard = threading.Lock()
+        self._left: list[str] = []
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Start it. Raises ``RefusedError`` if it was started before."""
+        with self._guard:
+            if self._state != "new":
+                raise RefusedError("this engine was started before; make a new one")
+            parts = Assembly(self.definitions, self._given, self._store)
+            self._state = "starting"
+            try:
+                parts.start()
+            except BaseException:
+                self._state = "stopped"
+                raise
+            self._parts = parts
+            self._state = "running"
+        return self
+
+    def stop(self, grace: float = 5.0) -> list[str]:
+        """Stop it; return the names of what is still running (a thread that ignores its stop).
+
+        New work is refused at once. Attempts may go on for ``grace`` seconds, then they are told
+        to stop and, where that is possible, killed. Called again meanwhile, from another thread or
+        a signal handler, it stops what runs at once.
+        """
+        if self._state == "stopping" and self._parts is not None:
+            self._parts.hurry()
+            return []
+        if self._state != "running" or self._parts is None:
+            self._state = "stopped"
+            return list(self._left)
+        self._state = "stopping"
+        self._left = self._parts.stop(grace=grace)
+        self._state = "stopped"
+        return list(self._left)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop(grace=0.0 if kind is not None else 5.0)
+
+    def _running(self) -> Assembly:
+        parts = self._parts
+        if parts is None or self._state in ("new", "starting", "stopped"):
+            raise EngineStopped(f"the engine is {'not started' if parts is None else 'stopped'}")
+        if parts.failure is not None:
+            raise parts.failure
+        return parts
+
+    def _accepting(self) -> Assembly:
+        parts = self._running()
+        if self._state != "running":
+            raise EngineStopped("the engine is stopping; nothing was accepted")
+        return parts
+
+    def _ask(self, actor: str, message: Any, timeout: float | None = ANSWER_S) -> Any:
+        parts = self._running()
+        return parts.ask(actor, lambda number: dataclasses.replace(message, reply=number), timeout)
+
+    # --- events, entities, starts ----------------------------------------------------------------
+
+    def publish(self, event: Event) -> Receipt:
+        """Publish one event; return its receipt when it is accepted.
+
+        Raises ``Overloaded`` (nothing was accepted; ``retry_after`` in seconds) and
+        ``RequestError`` (it never can be).
+        """
+        answer = self._publish((admission.event(event, self.definitions),))[0]
+        return _receipt(answer, 0)
+
+    def publish_many(self, events: Iterable[Event]) -> list[Receipt]:
+        """Publish events in order; return their receipts in order.
+
+        All are checked before the first is published. ``Overloaded`` says in ``accepted`` how many
+        at the front were accepted; a ``RequestError`` by the keeper names the place of the event.
+        """
+        checked = [admission.event(event, self.definitions) for event in events]
+        receipts: list[Receipt] = []
+        for first in range(0, len(checked), PUBLISH_CHUNK):
+            for answer in self._publish(tuple(checked[first : first + PUBLISH_CHUNK])):
+                receipts.append(_receipt(answer, len(receipts)))
+        return receipts
+
+    def _publish(self, events: tuple[Event, ...]) -> Sequence[EventAnswer]:
+        answers: Sequence[EventAnswer] = self._accepting().ask(ROUTER, lambda number: Publish(events, number), None)
+        return answers
+
+    def run(self, workflow: str, entity_id: str, params: Mapping[str, Any] | None = None) -> Receipt:
+        """Start a workflow by hand, after any that runs for the pair; ``params`` override each task's."""
+        self._accepting()
+        checked = admission.params(params, self.definitions)
+        receipt: Receipt = self._ask(KEEPER, RunWorkflow(WorkflowId(workflow), EntityId(entity_id), checked))
+        return receipt
+
+    def put_entity(self, id: str, /, **fields: Any) -> Entity:
+        """Add or change an entity: ``name``, ``phase``, ``status``, ``priority``, ``data``."""
+        self._accepting()
+        entity: Entity = self._ask(KEEPER, PutEntity(admission.seed(id, fields, self.definitions)))
+        return entity
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def entity(self, id: str) -> Entity:
+        """Raises ``NotFoundError``."""
+        entity: Entity = self._ask(KEEPER, ReadEntities(EntityId(id)))
+        return entity
+
+    def entities(self) -> tuple[Entity, ...]:
+        entities: tuple[Entity, ...] = self._ask(KEEPER, ReadEntities())
+        return entities
+
+    def instance(self, id: str) -> InstanceView:
+        """One instance with its tasks and attempts. Raises ``NotFoundError``."""
+        live: InstanceView | None = self._ask(KEEPER, ReadInstance(id))
+        return live if live is not None else self._finished(id)
+
+    def _finished(self, id: str) -> InstanceView:
+        parts = self._running()
+        record = parts.store.get(id)
+        if record is None:
+            raise NotFoundError(f"no instance {id!r} (the newest {self.definitions.settings.max_finished} ended are kept)")
+        return view(record, parts.calendar)
+
+    def instances(
+        self, status: str | None = None, workflow: str | None = None, *, limit: int = 1000
+    ) -> list[InstanceView]:
+        """Instances, unfinished ones first, each part newest first, at most ``limit``."""
+        wanted = admission.choice(InstanceStatus, status, "status")
+        chosen = None if workflow is None else WorkflowId(workflow)
+        live: tuple[InstanceView, ...] = self._ask(KEEPER, ReadInstances(wanted, chosen, limit))
+        parts = self._running()
+        shown = {instance.id: instance for instance in live}
+        for record in parts.store.newest(status=wanted, workflow=chosen, limit=limit):
+            shown.setdefault(record[0], view(record, parts.calendar))
+        return list(shown.values())[:limit]
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
+        return summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
+
+    def queues(self) -> list[dict[str, Any]]:
+        """What waits for an agent: ``priority``, ``depth``, ``oldest_ms``."""
+        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["queues"]
+        return found
+
+    def agents(self) -> list[dict[str, Any]]:
+        """Every agent: ``name``, ``state``, ``task``, ``priority``, ``capabilities``, ``incarnation``."""
+        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
+        return found
+
+    def dead_letters(self) -> tuple[Mapping[str, Any], ...]:
+        """Events that were accepted by nobody, with ``why``; the newest 1,000."""
+        found: tuple[Mapping[str, Any], ...] = self._ask(KEEPER, ReadDeadLetters())
+        return found
+
+    def why(self, task_id: str) -> dict[str, Any]:
+        """Why a task is where it is: ``why`` in words, and the facts."""
+        try:
+            found: dict[str, Any] = self._ask(KEEPER, ExplainTask(task_id))
+        except NotFoundError:
+            for instance in self.instances(limit=self.definitions.settings.max_finished):
+                for task in instance.tasks:
+                    if task.id == task_id:
+                        return {"task_id": task_id, "status": str(task.status), "why": f"it ended as {task.status}"}
+            raise
+        return found
+
+    def isolations(self) -> dict[str, Isolation]:
+        """What each action runs in, by action name or program."""
+        tasks = [task for workflow in self.definitions.workflows.values() for task in workflow.tasks]
+        return {task.action if task.action is not None else (task.run or ("",))[0]: task.isolation for task in tasks}
+
+    # --- steering --------------------------------------------------------------------------------
+
+    def cancel(self, id: str) -> None:
+        """Cancel an unfinished instance, or a task's instance, by id. Raises ``NotFoundError``."""
+        self._ask(KEEPER, Cancel(id))
+
+    def set_priority(self, id: str, priority: int) -> None:
+        """Replace the priority of an instance's tasks or of one task, waiting or running."""
+        self._ask(KEEPER, SetPriority(id, admission.priority(priority)))
+
+    def pause(self, workflow: str) -> None:
+        """Start no task of it until ``resume``; what runs goes on."""
+        self._ask(KEEPER, PauseWorkflow(WorkflowId(workflow), paused=True))
+
+    def resume(self, workflow: str) -> None:
+        self._ask(KEEPER, PauseWorkflow(WorkflowId(workflow), paused=False))
+
+    def resolve(self, task_id: str, outcome: str) -> None:
+        """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
+        allowed = ("completed", "failed", "retry", "cancelled")
+        if outcome not in allowed:
+            raise RequestError(f"outcome {outcome!r}: say one of {', '.join(allowed)}")
+        self._ask(KEEPER, ResolveTask(task_id, outcome))
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def wait(self, what: Receipt | str, timeout: float | None = None) -> InstanceView | None:
+        """Wait until an instance has ended, or holds an ``unknown`` task; return it.
+
+        Of a receipt: the most important instance it started or merged into, None if none.
+        Raises ``TimeoutError`` and ``NotFoundError``.
+        """
+        if isinstance(what, Receipt):
+            answer = self._ask(KEEPER, AwaitReceipt(what, 0), timeout)  # type: ignore[arg-type]
+        else:
+            answer = self._ask(KEEPER, AwaitInstance(what, 0), timeout)  # type: ignore[arg-type]
+        if isinstance(answer, str):
+            return self._follow(answer, what)
+        found: InstanceView | None = answer
+        return found
+
+    def _follow(self, id: str, what: Receipt | str) -> InstanceView:
+        """An instance that has ended; where it was too late for the receipt's event, the one after it."""
+        record = self._running().store.get(id)
+        if record is not None and isinstance(what, Receipt) and what.revisions:
+            confirmed, continued_by = record[9], record[10]
+            if what.revisions[0] > confirmed and continued_by is not None:
+                following = self.wait(continued_by)
+                assert following is not None
+                return following
+        return self._finished(id)
+
+    def wait_idle(self, timeout: float | None = None) -> None:
+        """Wait until nothing accepted is left undone, timed events included. Raises ``TimeoutError``."""
+        self._ask(ROUTER, AwaitIdle(0), timeout)  # type: ignore[arg-type]
+
+    # --- being told ------------------------------------------------------------------------------
+
+    def subscribe(
+        self, listener: Callable[[StateChanged], object] | pykka.ActorRef[Any], types: Iterable[str] | None = None
+    ) -> Callable[[], None]:
+        """Tell it of state changes (all, or of these types); return what ends that.
+
+        A callable is called in a thread of the engine's; a Pykka actor gets ``StateChanged``
+        messages. Who is too slow gets a ``gap`` that says how many changes it missed.
+        """
+        wanted = frozenset(admission.choice(ChangeType, name, "change type") or ChangeType.GAP for name in types or ())
+        parts = self._running()
+        remove = parts.subscribers.add(listener, wanted)
+        self._watch(parts)
+
+        def unsubscribe() -> None:
+            remove()
+            self._watch(parts)
+
+        return unsubscribe
+
+    def _watch(self, parts: Assembly) -> None:
+        types = parts.subscribers.types()
+        parts.tell(KEEPER, Watch(types is not None, types or frozenset()))
+
+    @property
+    def refs(self) -> Mapping[str, Handle]:
+        """Handles of the engine's actors by name, for programs built on Pykka; they survive restarts."""
+        parts = self._running()
+        return {name: Handle(name, self) for name in (ROUTER, KEEPER, SCHEDULER, *[n for n, _ in parts.agent_names])}
+
+
+class Handle:
+    """A stable way to one actor: ``tell`` a message of its protocol, or ``ask`` and get its answer."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self._engine = engine
+
+    def tell(self, message: Any) -> None:
+        """Raises ``RequestError`` for anything but a message this actor takes."""
+        admission.message(self.name, message)
+        self._engine._running().tell(self.name, message)
+
+    def ask(self, message: Any, timeout: float = ANSWER_S) -> Any:
+        """Send a message that has a ``reply`` field, and return the answer."""
+        admission.message(self.name, message)
+        if "reply" not in {field.name for field in dataclasses.fields(message)}:
+            raise RequestError(f"{type(message).__name__} has no answer; tell it instead")
+        return self._engine._ask(self.name, message, timeout)
+
+    def __repr__(self) -> str:
+        return f"<Handle {self.name}>"
+
+
+def _receipt(answer: EventAnswer, place: int) -> Receipt:
+    if answer.receipt is not None:
+        return answer.receipt
+    if answer.refusal == OVERLOADED:
+        text = "the line of waiting events is full; nothing from here on was accepted, try again"
+        raise Overloaded(text, retry_after=RETRY_AFTER_S, accepted=place)
+    raise RefusedError(f"event {place + 1}: {answer.refusal}" if place else answer.refusal)
+
+
+def _with_agents(settings: Settings, count: int) -> Settings:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
+        raise RequestError(f"agents: {count!r} is not a number from 1 to 100000")
+    return dataclasses.replace(settings, agents=(AgentGroup(count=count),))
+
+
