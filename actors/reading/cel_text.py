@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 MAX_TEXT = 2_000
 MAX_SUMS = 16
+MAX_PROBLEMS = 20
 MAX_PATTERN = 200
 MAX_REPEATS = 100
 """Product of the counts in a pattern's repetitions."""
@@ -154,7 +155,7 @@ class _Words:
             self._problem(pattern, f"the pattern's counts multiply to more than {MAX_REPEATS}")
 
     def _known(self, kind: str, token: Token, known: Sequence[str], *, shown: Sequence[str] = ()) -> None:
-        if token.text in known:
+        if token.text in known or len(self._found.problems) == MAX_PROBLEMS:
             return
         close = difflib.get_close_matches(token.text[:60], known, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else f"; there are {' and '.join(shown)}" if shown else ""
@@ -177,6 +178,8 @@ class _Words:
         return self._at(index).text == sign
 
     def _problem(self, token: Token, message: str) -> None:
+        if len(self._found.problems) == MAX_PROBLEMS:
+            return
         before = self._text[: token.at]
         line, column = before.count("\n") + 1, token.at - before.rfind("\n")
         self._found.problems.append(Problem(line, column, f"{message} (at character {column})"))

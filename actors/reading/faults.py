@@ -9,6 +9,8 @@ from actors.errors import Fault
 from actors.reading.nodes import Mark, Node, Path, clip, find, place
 
 MAX_FAULTS = 1_000
+MAX_CONDITIONS = 65_536
+"""Characters of all conditions in one file: the library takes about 5 µs for each."""
 _MAX_COMPARED = 20_000
 """Pairs of names compared for suggestions in one run: hostile files would otherwise buy minutes."""
 
@@ -57,6 +59,7 @@ class Source:
         """As the user named it; empty for a dict."""
         self.root = root
         self.faults = faults
+        self.conditions_left = MAX_CONDITIONS
 
     def fault(self, path: Path, message: str, *, shown: Path | None = None) -> None:
         """Something is wrong with the value at the path; ``shown`` is the path to name instead."""

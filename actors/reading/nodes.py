@@ -43,6 +43,8 @@ class Node:
     size: int = 1
     """Values in it, itself included, as often as aliases repeat them."""
     depth: int = 1
+    characters: int = 0
+    """Of all texts in it, as often as aliases repeat them."""
     text_at: Mark | None = None
     """Where the first character of a text stands, if it is written on one line as it is."""
 

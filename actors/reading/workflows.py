@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from actors.errors import DefinitionError
 from actors.model import MAX_TASKS, Condition, EventType, Phase, Task, Trigger, Workflow, WorkflowId
 from actors.reading.action_book import ActionBook
-from actors.reading.faults import Source
+from actors.reading.faults import MAX_CONDITIONS, Source
 from actors.reading.graph import cycles, dependants
 from actors.reading.nodes import Mark, Path, clip, find
 from actors.reading.sentences import Checked, check
@@ -75,6 +75,10 @@ def _phase(source: Source, path: Path, checked: Checked) -> str | None:
 def _condition(source: Source, path: Path, text: str) -> Condition | None:
     from actors import conditions
 
+    source.conditions_left -= len(text)
+    if source.conditions_left < 0:
+        source.fault(path, f"more than {MAX_CONDITIONS} characters of conditions in one file")
+        return None
     try:
         return conditions.compile(text)
     except DefinitionError as error:

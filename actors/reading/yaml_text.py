@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from actors.errors import Fault
-from actors.reading.nodes import MAX_DEPTH, MAX_NODES, Mark, Node, Path, Unreadable, clip, place
+from actors.reading.nodes import MAX_BYTES, MAX_DEPTH, MAX_NODES, Mark, Node, Path, Unreadable, clip, place
 from actors.reading.scalars import resolve
 
 
@@ -55,7 +55,8 @@ class _Builder:
         self._faults = faults
         self._anchors: dict[str, Node | None] = {}
         """None while the anchored node is still being read."""
-        self._left = MAX_NODES
+        self._nodes_left = MAX_NODES
+        self._characters_left = MAX_BYTES
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=loader))
 
@@ -75,7 +76,6 @@ class _Builder:
             raise Unreadable(mark, f"nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, level)
-        self._spend(1, mark)
         anchor = event.anchor
         if anchor is not None:
             self._anchors[anchor] = None
@@ -86,6 +86,7 @@ class _Builder:
             node = self._mapping(mark, path, level)
         else:
             node = self._scalar(event, path)
+            self._spend(1, node.characters, mark)
         if anchor is not None:
             self._anchors[anchor] = node
         return node
@@ -97,23 +98,28 @@ class _Builder:
         if node is None:
             problem = "stands inside what it repeats" if name in self._anchors else "repeats nothing that came before"
             raise Unreadable(mark, f"the alias '*{clip(name)}' {problem}")
-        self._spend(node.size, mark)
+        self._spend(node.size, node.characters, mark)
         if level + node.depth - 1 > MAX_DEPTH:
             raise Unreadable(mark, f"nested more than {MAX_DEPTH} levels deep")
         return node
 
-    def _spend(self, count: int, mark: Mark) -> None:
-        self._left -= count
-        if self._left < 0:
+    def _spend(self, nodes: int, characters: int, mark: Mark) -> None:
+        self._nodes_left -= nodes
+        self._characters_left -= characters
+        if self._nodes_left < 0:
             raise Unreadable(mark, f"more than {MAX_NODES} values, aliases written out")
+        if self._characters_left < 0:
+            raise Unreadable(mark, f"more than {MAX_BYTES} characters, aliases written out")
 
     def _sequence(self, mark: Mark, path: Path, level: int) -> Node:
+        self._spend(1, 0, mark)
         nodes: list[Node] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             nodes.append(self._node(event, (*path, len(nodes)), level + 1))
         return _collection(nodes, nodes, mark)
 
     def _mapping(self, mark: Mark, path: Path, level: int) -> Node:
+        self._spend(1, 0, mark)
         fields: dict[str, Node] = {}
         keys: dict[str, Mark] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
@@ -134,11 +140,11 @@ class _Builder:
             self._fault(event, path, "a key must be text")
             self._node(event, path, level + 1)
             return None
-        self._spend(1, _mark(event))
         self._refuse_tag(event, path)
         text = _sound(event)
+        self._spend(1, len(text), _mark(event))
         if event.anchor is not None:
-            self._anchors[event.anchor] = Node(text, _mark(event))
+            self._anchors[event.anchor] = Node(text, _mark(event), characters=len(text))
         if event.implicit[0] and text == "<<":
             self._fault(event, path, "merge keys ('<<') are not read; write the fields out")
             return None
@@ -152,12 +158,12 @@ class _Builder:
         text = _sound(event)
         # implicit[0]: neither quoted nor a block, so that it may be something other than text.
         if not event.implicit[0] or event.tag is not None:
-            return Node(text, mark, text_at=self._text_at(event, 1))
+            return Node(text, mark, characters=len(text), text_at=self._text_at(event, 1))
         try:
-            return Node(resolve(text), mark, text_at=self._text_at(event, 0))
+            return Node(resolve(text), mark, characters=len(text), text_at=self._text_at(event, 0))
         except ValueError as error:
             self._fault(event, path, str(error))
-            return Node(text, mark)
+            return Node(text, mark, characters=len(text))
 
     def _text_at(self, event: Any, quote: int) -> Mark | None:
         line, column = event.start_mark.line, event.start_mark.column + quote
@@ -179,7 +185,8 @@ def _collection(
 ) -> Node:
     size = 1 + sum(node.size for node in nodes) + len(keys or ())
     depth = 1 + max((node.depth for node in nodes), default=0)
-    return Node(value, mark, keys or {}, size, depth)
+    characters = sum(node.characters for node in nodes) + sum(map(len, keys or ()))
+    return Node(value, mark, keys or {}, size, depth, characters)
 
 
 def _mark(event: Any) -> Mark:
