@@ -1,0 +1,189 @@
+"""The lines a person reads while the engine runs, in Chinese or English.
+
+One change of state gives one line or none. Only these lines are translated: logs, metrics and
+JSON never are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any
+
+from actors.log import json_line, utc_text
+from actors.model import Json
+from actors.views import ChangeType, StateChanged
+
+MAX_REASON_CHARS = 300
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+def language_of(name: str) -> Language:
+    """Return the language whose name, or locale (``zh_CN.UTF-8``), this is; English for any other."""
+    return Language.ZH if name.lower().startswith("zh") else Language.EN
+
+
+def choose_language(asked: str | None, of_folder: str | None, environment: Mapping[str, str] = os.environ) -> Language:
+    """What the caller asked for, else what the definitions folder says, else the locale's."""
+    locale = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return language_of(asked or of_folder or locale)
+
+
+_CHANGES: Mapping[Language, Mapping[ChangeType, str]] = {
+    Language.ZH: {
+        ChangeType.INSTANCE_CREATED: "创建工作流实例: {instance} 优先级: {priority}",
+        ChangeType.TASK_STARTED: "执行任务: {task} 优先级: {priority}",
+        ChangeType.TASK_COMPLETED: "任务完成: {task}",
+        ChangeType.TASK_RETRIED: "任务重试: {task} 第{retry}次",
+        ChangeType.TASK_FAILED: "任务失败: {task}{reason}",
+        ChangeType.TASK_PREEMPTED: "任务被抢占: {task}{by}",
+        ChangeType.TASK_SUSPENDED: "任务挂起: {task}{by}",
+        ChangeType.TASK_RESUMED: "任务恢复: {task} 优先级: {priority}",
+        ChangeType.TASK_CANCELLED: "任务取消: {task}{reason}",
+        ChangeType.TASK_UNKNOWN: "任务结果未知: {task} (请用 resolve 处理){reason}",
+        ChangeType.TASK_LOST: "任务执行进程丢失: {task}{reason}",
+        ChangeType.EVENT_REJECTED: "事件被拒绝: {event}{reason}",
+        ChangeType.EVENT_EXPIRED: "事件已过期: {event}",
+        ChangeType.CONDITION_FAILED: "条件无法求值: {entity}{reason}",
+        ChangeType.GAP: "(输出过慢, 略去 {missed} 条)",
+    },
+    Language.EN: {
+        ChangeType.INSTANCE_CREATED: "workflow instance created: {instance} priority: {priority}",
+        ChangeType.TASK_STARTED: "task started: {task} priority: {priority}",
+        ChangeType.TASK_COMPLETED: "task completed: {task}",
+        ChangeType.TASK_RETRIED: "task retried: {task} retry {retry}",
+        ChangeType.TASK_FAILED: "task failed: {task}{reason}",
+        ChangeType.TASK_PREEMPTED: "task preempted: {task}{by}",
+        ChangeType.TASK_SUSPENDED: "task suspended: {task}{by}",
+        ChangeType.TASK_RESUMED: "task resumed: {task} priority: {priority}",
+        ChangeType.TASK_CANCELLED: "task cancelled: {task}{reason}",
+        ChangeType.TASK_UNKNOWN: "task outcome unknown: {task} (use resolve){reason}",
+        ChangeType.TASK_LOST: "task lost its process: {task}{reason}",
+        ChangeType.EVENT_REJECTED: "event rejected: {event}{reason}",
+        ChangeType.EVENT_EXPIRED: "event expired: {event}",
+        ChangeType.CONDITION_FAILED: "condition could not be evaluated for {entity}{reason}",
+        ChangeType.GAP: "(output too slow: {missed} lines left out)",
+    },
+}
+
+
+class Notice(StrEnum):
+    """What the command line itself has to say."""
+
+    STARTING = "starting"
+    ISOLATION = "isolation"
+    REPLAYING = "replaying"
+    REPLAYED = "replayed"
+    STOPPING = "stopping"
+    WAITING = "waiting"
+    HARDER = "harder"
+    LEFT = "left"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+
+
+_NOTICES: Mapping[Language, Mapping[Notice, str]] = {
+    Language.ZH: {
+        Notice.STARTING: "工作流引擎启动...",
+        Notice.ISOLATION: "动作 {action} 的隔离方式: {isolation} (默认)",
+        Notice.REPLAYING: "回放 {percent}% {market_time} 已发布 {published} 落后 {behind} 秒",
+        Notice.REPLAYED: "回放结束: 已发布 {published}, 重复 {duplicates}, 无法使用 {skipped}, "
+        "用时 {elapsed} 秒, 最多落后 {most_behind} 秒",
+        Notice.STOPPING: "工作流引擎停止...",
+        Notice.WAITING: "停止中: 等待 {count} 个任务, 最多 {seconds} 秒: {tasks} (再按一次 Ctrl-C 立即停止任务)",
+        Notice.HARDER: "停止中: 立即停止任务 (再按一次 Ctrl-C 直接退出)",
+        Notice.LEFT: "未能停止: {names}",
+        Notice.UNKNOWN: "结果未知的任务, 需用 resolve 处理: {tasks}",
+        Notice.STOPPED: "工作流引擎已停止: 完成 {completed}, 失败 {failed}, 取消 {cancelled}, 过期 {expired}, "
+        "未完成 {running}, 抢占 {preemptions} 次",
+    },
+    Language.EN: {
+        Notice.STARTING: "workflow engine starting...",
+        Notice.ISOLATION: "action {action} runs isolated by: {isolation} (the default)",
+        Notice.REPLAYING: "replay {percent}% {market_time} published {published} behind {behind} s",
+        Notice.REPLAYED: "replay over: published {published}, duplicates {duplicates}, unusable {skipped}, "
+        "took {elapsed} s, at most {most_behind} s behind",
+        Notice.STOPPING: "workflow engine stopping...",
+        Notice.WAITING: "stopping: waiting for {count} tasks, at most {seconds} s: {tasks} "
+        "(Ctrl-C once more stops them now)",
+        Notice.HARDER: "stopping: tasks are stopped now (Ctrl-C once more ends the process)",
+        Notice.LEFT: "could not be stopped: {names}",
+        Notice.UNKNOWN: "tasks with an unknown outcome, to be settled with resolve: {tasks}",
+        Notice.STOPPED: "workflow engine stopped: completed {completed}, failed {failed}, cancelled {cancelled}, "
+        "expired {expired}, unfinished {running}, preemptions {preemptions}",
+    },
+}
+
+
+def notice(kind: Notice, language: Language, fields: Mapping[str, Any]) -> str:
+    """Return the line for what the command line has to say."""
+    return one_line(_NOTICES[language][kind].format(**fields))
+
+
+def notice_as_json(kind: Notice, fields: Mapping[str, Any]) -> str:
+    return json_line({"time": utc_text(time.time()), "notice": kind.value, **fields})
+
+
+NARRATED = frozenset(_CHANGES[Language.EN])
+"""The changes that have a line."""
+NOTABLE = NARRATED - {
+    ChangeType.INSTANCE_CREATED,
+    ChangeType.TASK_STARTED,
+    ChangeType.TASK_COMPLETED,
+    ChangeType.TASK_PREEMPTED,
+    ChangeType.TASK_SUSPENDED,
+    ChangeType.TASK_RESUMED,
+}
+"""Those that say something went wrong: what a replay of thousands of events shows."""
+
+
+def narrate(change: StateChanged, language: Language) -> str | None:
+    """Return the line for this change of state, None if it has none."""
+    template = _CHANGES[language].get(change.type)
+    if template is None:
+        return None
+    detail = change.detail
+    by = detail.get("by")
+    return one_line(
+        template.format(
+            instance=change.instance_id,
+            task=change.task_id,
+            priority=change.priority,
+            retry=detail.get("retry", ""),
+            event=" ".join(str(part) for part in (detail.get("type"), detail.get("event"), change.entity_id) if part),
+            entity=change.entity_id,
+            missed=detail.get("lost", ""),
+            reason=_reason(detail),
+            by="" if not by else f" 抢占者: {by}" if language is Language.ZH else f" by {by}",
+        )
+    )
+
+
+def change_as_json(change: StateChanged) -> str:
+    """Return the change as one line of JSON, its empty fields left out."""
+    fields: dict[str, Any] = {"time": utc_text(change.at.utc), "change": change.type.value}
+    given = asdict(change)
+    fields |= {
+        name: value for name, value in given.items() if name not in ("type", "at") and value not in ("", None, {})
+    }
+    return json_line(fields)
+
+
+def _reason(detail: Mapping[str, Json]) -> str:
+    """`` (ValueError: bad price)``; empty where no reason is known."""
+    text = " ".join(str(detail.get("error") or detail.get("why") or "").split())
+    if len(text) > MAX_REASON_CHARS:
+        text = text[: MAX_REASON_CHARS - 1] + "…"
+    return f" ({text})" if text else ""
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks and other control characters, which could forge lines."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
