@@ -26,6 +26,8 @@ MAX_FAULTS = 20
 """Bad lines that are shown; beyond that they are counted."""
 MAX_BATCH = 500
 """Ticks published together: of a file that gives all its lines the same instant, too."""
+MAX_NAME = 100
+"""Characters of the file's name in an event's id, which is bounded too."""
 _REPORT_SECONDS = 0.2
 _DAY = 86_400
 
@@ -137,7 +139,6 @@ class _Replay:
     ) -> None:
         self._engine = engine
         self._ticks = ticks
-        self._name = ticks.path.name
         self._tell = on_progress
         self._stop = stop
         self._size = max(1, ticks.size)
@@ -165,30 +166,39 @@ class _Replay:
         """Hand the batch over; true if told to stop before all of it was."""
         for bad in batch.bad:
             self._skip(bad.position, bad.message)
-        waiting = batch.ticks
-        while waiting:
-            try:
-                receipts = self._engine.publish_many([self._event(tick) for tick in waiting])
-            except Overloaded as error:
-                self._accepted(waiting[: error.accepted])
-                waiting = waiting[error.accepted :]
-                self._report(urgent=False)
-                if self._stop.wait(error.retry_after):
-                    return True
-            except RequestError as error:
-                if len(waiting) > 1:
-                    # One of them is refused. Alone, each can be told; the ids see to it that none is taken twice.
-                    return any(self._publish(Batch(batch.due, (tick,), ())) for tick in waiting)
-                self._skip(waiting[0].position, str(error))
-                break
-            else:
-                self._accepted(waiting)
-                self._duplicates += sum(receipt.duplicate for receipt in receipts)
-                break
+        if self._hand_over(batch.ticks):
+            return True
         self._behind = max(0.0, self._elapsed() - batch.due)
         self._most_behind = max(self._most_behind, self._behind)
         lines: tuple[Tick | BadLine, ...] = (*batch.ticks, *batch.bad)
         self._at = max(self._at, *(line.position.end for line in lines))
+        return False
+
+    def _hand_over(self, ticks: Sequence[Tick], *, again: bool = False) -> bool:
+        """Publish, waiting for as long as the engine is too busy; true if told to stop.
+
+        ``again``: they may have been accepted a moment ago, which makes them no duplicates.
+        """
+        while ticks:
+            try:
+                receipts = self._engine.publish_many([self._event(tick) for tick in ticks])
+            except Overloaded as error:
+                self._accepted(ticks[: error.accepted])
+                ticks = ticks[error.accepted :]
+                self._report(urgent=False)
+                if self._stop.wait(error.retry_after):
+                    return True
+            except RequestError as error:
+                if len(ticks) > 1:
+                    # One of them is refused. Alone, each can be told; the ids see to it that none is taken twice.
+                    return any(self._hand_over((tick,), again=True) for tick in ticks)
+                self._skip(ticks[0].position, str(error))
+                self._report(urgent=True)
+                return False
+            else:
+                self._accepted(ticks)
+                self._duplicates += 0 if again else sum(receipt.duplicate for receipt in receipts)
+                return False
         return False
 
     def _event(self, tick: Tick) -> Event:
@@ -198,7 +208,7 @@ class _Replay:
             data=tick.data,
             timestamp=tick.timestamp,
             # The line's checksum tells another file of the same name from this one.
-            id=f"{self._name}:{tick.position.line}:{tick.checksum:08x}",
+            id=f"{self._ticks.path.name[-MAX_NAME:]}:{tick.position.line}:{tick.checksum:08x}",
         )
 
     def _accepted(self, ticks: Sequence[Tick]) -> None:

@@ -53,7 +53,7 @@ class Columns:
     entity: str = "symbol"
     strip: tuple[str, ...] = ()
     """Prefixes of the entity column that are not part of the id; the first that fits is taken off."""
-    type: str = EventType.DATA_READY
+    type: str = str(EventType.DATA_READY)
     data: Mapping[str, Column] | None = None
     """By field of the event's data; None: every column under its own name."""
     position: str | None = None
