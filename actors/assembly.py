@@ -12,8 +12,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import structlog
-
 from actors.actions import load_callables
 from actors.actor import Desk, LogicActor, Surroundings
 from actors.agent import AgentActor
@@ -21,6 +19,7 @@ from actors.clock import SystemClock, TimerThread
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineFailed
 from actors.keeper import KeeperActor
+from actors.log import logger
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
 from actors.logic.routing import Routing
@@ -49,12 +48,18 @@ JOIN_S = 2.0
 class Assembly:
     """The running parts of one engine. Started once, stopped once."""
 
-    def __init__(self, definitions: Definitions, given: Mapping[str, Callable[..., Any]], store_url: str | None) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        given: Mapping[str, Callable[..., Any]],
+        store_url: str | None,
+        subscribers: Subscribers,
+    ) -> None:
         self.definitions = definitions
         self.name = f"engine-{uuid.uuid4().hex[:8]}"
         self.clock = SystemClock()
         self.desk = Desk()
-        self.subscribers = Subscribers(f"{self.name}-subscribers")
+        self._subscribers = subscribers
         self.store: Store = open_store(store_url or definitions.settings.store, definitions.settings)
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
         self.failure: EngineFailed | None = None
@@ -72,7 +77,7 @@ class Assembly:
                 if isinstance(runner, Warmable):
                     runner.warm()
             self._timers.start()
-            self.subscribers.start()
+            self._subscribers.start(f"{self.name}-subscribers")
             self._start_actors()
         except BaseException:
             self.stop(grace=0.0)
@@ -87,7 +92,7 @@ class Assembly:
             lambda: KeeperActor(keeping, around, self.store),
             lambda: SchedulerActor(scheduling, around),
             *[_agent_maker(name, around, self._runners) for name, _ in self.agent_names],
-            lambda: RouterActor(routing, around, self.subscribers),
+            lambda: RouterActor(routing, around, self._subscribers),
         ]
         self._actors = [make() for make in makers]  # Every inbox exists before anybody speaks.
         for actor in self._actors:
@@ -110,6 +115,7 @@ class Assembly:
             identity = event.id or f"{self.name}-start-{number}"
             due.append(ForwardedEvent(event, DEFAULT_PRIORITY if priority is None else priority, now, (identity,)))
         due.sort(key=lambda forwarded: forwarded.priority)
+        self.tell(KEEPER, self._subscribers.watch())
         self.tell(KEEPER, Bootstrap(settings.entities, tuple(due)))
         if later:
             self.tell(ROUTER, ScheduleEvents(tuple(later)))
@@ -138,9 +144,11 @@ class Assembly:
     def _fail(self, actor: str, trace: str) -> None:
         """A logic failed: its state cannot be trusted, so nothing goes on from it."""
         if self.failure is None:
-            structlog.get_logger("actors").error("actor failed", actor=actor, traceback=trace[-8000:])
+            logger().error("actor failed", actor=actor, traceback=trace[-8000:])
             last = trace.strip().splitlines()[-1]
-            self.failure = EngineFailed(f"the {actor} failed ({last}); the engine has stopped, its state is as last saved")
+            self.failure = EngineFailed(
+                f"the {actor} failed ({last}); the engine has stopped, its state is as last saved"
+            )
         self.desk.fail_all(self.failure)
 
     # --- stopping --------------------------------------------------------------------------------
@@ -160,7 +168,7 @@ class Assembly:
             if not actor.retire(JOIN_S):
                 left.append(actor.name)
         self._timers.stop()
-        if not self.subscribers.stop(JOIN_S):
+        if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
         self.store.close()
         self.desk.fail_all(self.failure or EngineFailed("the engine has stopped"))

@@ -39,7 +39,6 @@ from actors.messages import (
     ResolveTask,
     RunWorkflow,
     SetPriority,
-    Watch,
 )
 from actors.model import (
     AgentGroup,
@@ -52,6 +51,7 @@ from actors.model import (
     Settings,
     WorkflowId,
 )
+from actors.subscribers import Subscribers
 from actors.summary import summarise
 from actors.views import ChangeType, InstanceView, Receipt, StateChanged
 
@@ -98,6 +98,7 @@ class Engine:
         self._given = given
         self._store = store
         self._parts: Assembly | None = None
+        self._subscribers = Subscribers()
         self._state = "new"
         self._guard = threading.Lock()
         self._left: list[str] = []
@@ -109,7 +110,7 @@ class Engine:
         with self._guard:
             if self._state != "new":
                 raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self.definitions, self._given, self._store)
+            parts = Assembly(self.definitions, self._given, self._store, self._subscribers)
             self._state = "starting"
             try:
                 parts.start()
@@ -141,7 +142,9 @@ class Engine:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop(grace=0.0 if kind is not None else 5.0)
 
     def _running(self) -> Assembly:
@@ -223,7 +226,9 @@ class Engine:
         parts = self._running()
         record = parts.store.get(id)
         if record is None:
-            raise NotFoundError(f"no instance {id!r} (the newest {self.definitions.settings.max_finished} ended are kept)")
+            raise NotFoundError(
+                f"no instance {id!r} (the newest {self.definitions.settings.max_finished} ended are kept)"
+            )
         return view(record, parts.calendar)
 
     def instances(
@@ -339,22 +344,25 @@ class Engine:
         """Tell it of state changes (all, or of these types); return what ends that.
 
         A callable is called in a thread of the engine's; a Pykka actor gets ``StateChanged``
-        messages. Who is too slow gets a ``gap`` that says how many changes it missed.
+        messages. Who is too slow gets a ``gap`` that says how many changes it missed. Who
+        subscribes before ``start`` is told of everything.
         """
         wanted = frozenset(admission.choice(ChangeType, name, "change type") or ChangeType.GAP for name in types or ())
-        parts = self._running()
-        remove = parts.subscribers.add(listener, wanted)
-        self._watch(parts)
+        if self._state != "new":
+            self._running()
+        remove = self._subscribers.add(listener, wanted)
+        self._watch()
 
         def unsubscribe() -> None:
             remove()
-            self._watch(parts)
+            self._watch()
 
         return unsubscribe
 
-    def _watch(self, parts: Assembly) -> None:
-        types = parts.subscribers.types()
-        parts.tell(KEEPER, Watch(types is not None, types or frozenset()))
+    def _watch(self) -> None:
+        """Have only those changes told that anybody wants; before the start, starting sees to it."""
+        if self._parts is not None:
+            self._parts.tell(KEEPER, self._subscribers.watch())
 
     @property
     def refs(self) -> Mapping[str, Handle]:
@@ -399,5 +407,3 @@ def _with_agents(settings: Settings, count: int) -> Settings:
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
         raise RequestError(f"agents: {count!r} is not a number from 1 to 100000")
     return dataclasses.replace(settings, agents=(AgentGroup(count=count),))
-
-

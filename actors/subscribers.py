@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pykka
-import structlog
 
+from actors.log import logger
+from actors.messages import Watch
 from actors.views import ChangeType, Moment, StateChanged
 
 BUFFERED = 10_000
@@ -33,17 +34,19 @@ class _Subscription:
 
 
 class Subscribers:
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
         self._buffer: deque[StateChanged] = deque()
         self._lost = 0
         self._wake = threading.Condition()
         self._subscriptions: tuple[_Subscription, ...] = ()
         self._stopped = False
         self._idle = True
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._log = structlog.get_logger("actors.subscribers")
+        self._thread: threading.Thread | None = None
+        self._log = logger(part="subscribers")
 
-    def start(self) -> None:
+    def start(self, name: str) -> None:
+        """Tell from now on, in a thread of this name."""
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
@@ -51,8 +54,9 @@ class Subscribers:
         with self._wake:
             self._stopped = True
             self._wake.notify_all()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if self._thread is None or self._thread is threading.current_thread():
+            return self._thread is None
+        self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def add(self, listener: Listener | pykka.ActorRef[Any], types: frozenset[ChangeType]) -> Callable[[], None]:
@@ -70,14 +74,12 @@ class Subscribers:
         with self._wake:
             self._subscriptions = tuple(s for s in self._subscriptions if s is not subscription)
 
-    def types(self) -> frozenset[ChangeType] | None:
-        """What anybody wants; None if nobody listens."""
-        if not self._subscriptions:
-            return None
+    def watch(self) -> Watch:
+        """What anybody wants, as the keeper is told it."""
         wanted: frozenset[ChangeType] = frozenset()
         for subscription in self._subscriptions:
             wanted |= subscription.types or frozenset(ChangeType)
-        return wanted
+        return Watch(bool(self._subscriptions), wanted)
 
     def put(self, changes: Sequence[StateChanged]) -> None:
         """Never blocks on a subscriber."""
@@ -120,7 +122,7 @@ class Subscribers:
             return
         try:
             listener(change)
-        except Exception as error:  # A listener's fault must reach neither the engine nor other listeners.
+        except Exception as error:  # noqa: BLE001 - a listener's fault must reach neither engine nor other listeners
             self._log.warning("subscriber failed", error=repr(error)[:500], change=change.type)
 
     def _tell_actor(self, subscription: _Subscription, actor: pykka.ActorRef[Any], change: StateChanged) -> None:
@@ -134,5 +136,3 @@ class Subscribers:
             actor.tell(change)
         except pykka.ActorDeadError:
             self._remove(subscription)
-
-

@@ -64,12 +64,12 @@ def moved(root: Path) -> bool:
     return any(not mark.startswith(f"{root}\n".encode()) for mark in marks)
 
 
-def make(folder: Path) -> None:
+def make(folder: Path, name: str) -> None:
     """Make an empty environment, with pip in it if this Python can."""
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    (folder / "set-up-unfinished").touch()
+    (folder / "set-up-unfinished").write_text(name)
     builder = venv.EnvBuilder(with_pip=importlib.util.find_spec("ensurepip") is not None, symlinks=True)
     builder.create(folder)
 
@@ -96,20 +96,24 @@ def install(root: Path, name: str, *, lock: int) -> None:
 
 def set_up(root: Path, name: str, *, lock: int) -> None:
     folder = root / ".venv"
-    if (folder / "set-up-unfinished").exists():
+    unfinished = folder / "set-up-unfinished"
+    # Who has tested here will test again: what that takes is kept, and comes back after a new start.
+    if (folder / "bin" / "pytest").exists() or (unfinished.exists() and unfinished.read_text() == "test"):
+        name = "test"
+    if unfinished.exists():
         say("An earlier set-up of .venv was cut off; starting over.")
-        make(folder)
+        make(folder, name)
     elif not usable(folder) or moved(root):
         say(f"First run: setting up .venv with {base_python()}; this takes a minute, later runs start at once.")
-        make(folder)
+        make(folder, name)
     else:
         say("pyproject.toml or the set that is needed has changed: bringing .venv up to date.")
-        (folder / "set-up-unfinished").touch()
+    unfinished.write_text(name)
     install(root, name, lock=lock)
     for finished, extras in EXTRAS.items():
         if set(extras) <= set(EXTRAS[name]):
             (folder / f"set-up-{finished}").write_bytes(stamp(root))
-    (folder / "set-up-unfinished").unlink()
+    unfinished.unlink()
     say("Done.")
 
 
