@@ -169,7 +169,7 @@ def narrate(change: StateChanged, language: Language) -> str | None:
 def change_as_json(change: StateChanged) -> str:
     """Return the change as one line of JSON, its empty fields left out."""
     fields: dict[str, Any] = {"time": utc_text(change.at.utc), "change": change.type.value}
-    given = asdict(change)
+    given = asdict(change) | {"attempt": change.attempt or None}
     fields |= {
         name: value for name, value in given.items() if name not in ("type", "at") and value not in ("", None, {})
     }

@@ -34,6 +34,7 @@ from actors.printer import Printer
 from actors.replay import Progress, replay
 from actors.shell import Shell, completions
 from actors.status import Status
+from actors.tally import COUNTED, Tally
 from actors.terminal import Lines, lines_from
 from actors.ticks.files import TickFile
 from actors.views import ChangeType, StateChanged
@@ -114,6 +115,9 @@ class Session:
         self._occasions: SimpleQueue[Occasion] = SimpleQueue()
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
         self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store)
+        self._tally = Tally()
+        lines = NOTABLE if plan.replay is not None and not plan.verbose else NARRATED
+        self._told = frozenset(ChangeType) if plan.json else lines
         self._threads: list[threading.Thread] = []
         self._lines: Lines | None = None
         self._stop_replay = threading.Event()
@@ -131,16 +135,17 @@ class Session:
         self._announce()
         broken: BaseException | None = None
         with self._heeding_signals():
-            self._engine.subscribe(self._tell, self._types())
+            self._engine.subscribe(self._tell, self._told | COUNTED)
             self._say(Notice.STARTING)
             self._engine.start()
             try:
                 last = self._until_the_end()
                 broken = last.error if isinstance(last, Broken) else None
-                summary = self._sum_up()
+                stats = self._engine.stats()
+                self._name_unknown()
             finally:
                 left = self._stop()
-        self._say(Notice.STOPPED, **summary)
+        self._say(Notice.STOPPED, **self._tally.figures(stats))
         if left:
             self._say(Notice.LEFT, names=", ".join(left))
         if broken is not None:
@@ -289,15 +294,16 @@ class Session:
     # --- telling ---------------------------------------------------------------------------------
 
     def _announce(self) -> None:
-        for action, isolation in sorted(self._engine.isolations().items()):
-            self._printer.note(self._text(Notice.ISOLATION, {"action": action, "isolation": str(isolation)}))
-
-    def _types(self) -> frozenset[ChangeType] | None:
-        if self._plan.json:
-            return None
-        return NOTABLE if self._plan.replay is not None and not self._plan.verbose else NARRATED
+        """Say of each action whose isolation nobody chose what it is."""
+        workflows = self._engine.definitions.workflows.values()
+        tasks = [task for workflow in workflows for task in workflow.tasks if not task.isolation_chosen]
+        for action, isolation in sorted({(task.action, task.isolation.value) for task in tasks if task.action}):
+            self._printer.note(self._text(Notice.ISOLATION, {"action": action, "isolation": isolation}))
 
     def _tell(self, change: StateChanged) -> None:
+        self._tally.take(change)
+        if change.type not in self._told:
+            return
         line = change_as_json(change) if self._plan.json else narrate(change, self._plan.language)
         if line is not None:
             self._printer.line(line)
@@ -308,13 +314,10 @@ class Session:
     def _text(self, kind: Notice, fields: Mapping[str, Any]) -> str:
         return notice_as_json(kind, fields) if self._plan.json else notice(kind, self._plan.language, fields)
 
-    def _sum_up(self) -> Mapping[str, Any]:
-        """Return the closing line's figures; name the tasks that a person must settle."""
-        stats = self._engine.stats()
+    def _name_unknown(self) -> None:
+        """Name the tasks that a person must settle, before the engine is gone."""
         instances = self._engine.instances(status=InstanceStatus.RUNNING)
         unknown = [task.id for instance in instances for task in instance.tasks if task.status is TaskStatus.UNKNOWN]
         if unknown:
             self._say(Notice.UNKNOWN, tasks=", ".join(unknown))
             self._wrong = True
-        counts = {status.value: stats["instances"].get(status.value, 0) for status in InstanceStatus}
-        return {**counts, "preemptions": stats["preemptions"]}

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from actors.log import utc_text
 from actors.model import NS_PER_MS, Entity, TaskStatus
 from actors.narration import one_line
 from actors.views import AttemptView, InstanceView, TaskView
@@ -16,8 +17,9 @@ MAX_SHOWN = 200
 
 
 def entity_row(entity: Entity) -> dict[str, Any]:
-    fields = ("id", "name", "phase", "status", "priority", "last_processed", "data")
-    return {name: getattr(entity, name) for name in fields}
+    fields = ("id", "name", "phase", "status", "priority")
+    last = None if entity.last_processed is None else utc_text(entity.last_processed)
+    return {**{name: getattr(entity, name) for name in fields}, "last_processed": last, "data": entity.data}
 
 
 def instance_row(instance: InstanceView) -> dict[str, Any]:
