@@ -18,8 +18,12 @@ from actors.model import Condition, Json
 if TYPE_CHECKING:
     from cel import Program
 
-MAX_WALKED = 20_000
+MAX_WALKED = 5_000
 """Values and characters of the data that a condition with ``all`` or ``exists`` may walk."""
+MAX_STEPS = 200_000
+"""Those times the characters of the condition; each item may be compared with all, as often as the text says."""
+MAX_MATCHED = 100_000
+"""Characters of a text in the data where a condition has patterns; they take 1 µs each at worst."""
 MAX_DEPTH = 100
 """Levels of the data. The CEL library recurses; 50,000 levels were its end, and the process's."""
 _SYNTAX = re.compile(r"<input>:(\d+):(\d+): Syntax error: (.*)")
@@ -53,7 +57,7 @@ def compile(text: str) -> Condition:
         raise _refusal([_syntax(str(error))]) from None
     if found.problems:
         raise _refusal(found.problems)
-    return CelCondition(text, "event" in program.variables(), found.walks, program)
+    return CelCondition(text, "event" in program.variables(), found.walks, found.patterns > 0, program)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class CelCondition:
     reads_event: bool
     walks: bool
     """Whether it looks at every item of some list."""
+    matches: bool
+    """Whether it has patterns."""
     program: Program = field(repr=False, compare=False)
 
     def __call__(self, entity: Mapping[str, Json], event: Mapping[str, Json] | None) -> bool:
@@ -90,29 +96,30 @@ class CelCondition:
         return result
 
     def _bound(self, data: Iterable[Json]) -> None:
-        """Refuse data that is too deep, or too large to be walked."""
+        """Refuse data that is too deep, or too large for what the text does with it."""
         level: list[Any] = [item for item in data if isinstance(item, list | dict | str)]
+        limit = min(MAX_WALKED, MAX_STEPS // len(self.text))
         walked = 0
         for _ in range(MAX_DEPTH):
             if not level:
                 return
-            below: list[Any] = []
-            for item in level:
-                if isinstance(item, str):
-                    walked += len(item)
-                    continue
-                walked += len(item)
-                below += [inner for inner in _inner(item) if isinstance(inner, list | dict | str)]
-            if self.walks and walked > MAX_WALKED:
-                raise ConditionError(
-                    f"when '{_short(self.text)}' walks lists, and the data has more than {MAX_WALKED} values"
-                )
-            level = below
-        raise ConditionError(f"when '{_short(self.text)}': the data is nested more than {MAX_DEPTH} levels deep")
+            walked += sum(map(len, level))
+            if self.walks and walked > limit:
+                raise self._beyond(f"it walks lists, and the data has more than {limit} values and characters")
+            if self.matches and any(isinstance(item, str) and len(item) > MAX_MATCHED for item in level):
+                raise self._beyond(f"it has patterns, and the data a text of more than {MAX_MATCHED} characters")
+            inner = (below for item in level for below in _inner(item))
+            level = [below for below in inner if isinstance(below, list | dict | str)]
+        raise self._beyond(f"the data is nested more than {MAX_DEPTH} levels deep")
+
+    def _beyond(self, reason: str) -> ConditionError:
+        return ConditionError(f"when '{_short(self.text)}' is not evaluated: {reason}")
 
 
-def _inner(item: list[Any] | dict[str, Any]) -> Iterable[Any]:
-    return item.values() if isinstance(item, dict) else item
+def _inner(item: list[Any] | dict[str, Any] | str) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
 
 
 def _refusal(problems: Iterable[Any]) -> DefinitionError:

@@ -64,7 +64,7 @@ def _files(folder: Path, package: tuple[str, ...]) -> Iterator[tuple[Path, str]]
             if (Path(entry.path) / "__init__.py").is_file():
                 yield from _files(Path(entry.path), (*package, name))
         # A link may lead out of the folder; what it names is then not the folder's.
-        elif entry.name.endswith(".py") and Path(entry.path).resolve().is_relative_to(folder):
+        elif entry.name.endswith(".py") and Path(os.path.realpath(entry.path)).is_relative_to(folder):
             yield Path(entry.path), ".".join((*package, name))
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 MAX_TEXT = 2_000
 MAX_SUMS = 16
 MAX_PROBLEMS = 20
+MAX_PATTERNS = 4
 MAX_PATTERN = 200
 MAX_REPEATS = 100
 """Product of the counts in a pattern's repetitions."""
@@ -66,6 +67,7 @@ class Found:
     """What the words of a condition say."""
 
     walks: bool = False
+    patterns: int = 0
     too_long: bool = False
     problems: list[Problem] = field(default_factory=list)
 
@@ -141,6 +143,11 @@ class _Words:
 
     def _pattern(self, index: int) -> None:
         """A pattern is written out, short, and repeats little: its automaton is built at each evaluation."""
+        self._found.patterns += 1
+        if self._found.patterns > MAX_PATTERNS:
+            self._problem(self._at(index), f"more than {MAX_PATTERNS} patterns in one condition")
+        if any(index in stretch for stretch, _ in self._bound):
+            self._problem(self._at(index), "'matches' for every item is not available in conditions; use startsWith")
         pattern = self._at(index + 2)
         if pattern.kind != "text" or not self._is(index + 3, ")"):
             self._problem(pattern, "a pattern must be one text in quotes")

@@ -33,7 +33,7 @@ def read_path(path: str | Path, given: Given) -> Result:
     """The definitions of a folder, or of one file with its folder's settings and actions."""
     faults = Faults()
     typed, real = str(path), Path(path)
-    if "\0" in typed or not real.exists():
+    if "\0" in typed or not os.path.exists(real):
         faults.add(Fault(clip(typed, 300), 1, 1, "", "no such file or directory"))
         return None, faults.sorted()
     if real.is_dir():
@@ -67,7 +67,7 @@ def read_dict(value: object, given: Given) -> Result:
 def _names(folder: Path, shown: str, faults: Faults) -> list[str]:
     """The definition files of a folder, in the order of their names."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if not entry.is_dir())
+        names = sorted(name for name in os.listdir(folder) if not os.path.isdir(folder / name))
     except OSError as error:
         faults.add(Fault(shown, 1, 1, "", f"cannot be read: {(error.strerror or '').lower()}"))
         return []

@@ -98,9 +98,9 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
         case _ if kind == OURS:
             return str(context["sentence"])
         case "greater_than_equal":
-            return f"must be {context['ge']} or more{_not(value)}"
+            return f"must be {_number(context['ge'])} or more{_not(value)}"
         case "less_than_equal":
-            return f"must be at most {context['le']}{_not(value)}"
+            return f"must be at most {_number(context['le'])}{_not(value)}"
         case "too_short":
             return "must not be empty"
         case "too_long":
@@ -111,6 +111,11 @@ def _sentence(detail: ErrorDetails, source: Source) -> str:
             return f"must be one of {', '.join(choices)}{_not(value)}{hint}"
         case _:
             return f"{_KINDS.get(kind, 'cannot be used here')}{_not(value)}"
+
+
+def _number(bound: float) -> str:
+    """``1`` also where pydantic has made it 1.0."""
+    return str(int(bound)) if bound == int(bound) else str(bound)
 
 
 def _not(value: Any) -> str:

@@ -27,7 +27,7 @@ def read_yaml(text: str, file: str, faults: list[Fault]) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-        raise Unreadable(where, f"not YAML: {_reason(error)}") from error
+        raise Unreadable(where, f"not YAML: {_reason(error, text)}") from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         where = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -37,10 +37,13 @@ def read_yaml(text: str, file: str, faults: list[Fault]) -> Node | None:
         raise Unreadable(Mark(1, 1), f"not YAML: {clip(str(error))}") from error
 
 
-def _reason(error: yaml.MarkedYAMLError) -> str:
+def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     problem = error.problem or error.context or "it cannot be read"
-    if "\\t" in problem:
-        return f"{problem}; indent with spaces"
+    mark = error.problem_mark
+    if mark is not None and "cannot start any token" in problem:
+        line = text.split("\n")[mark.line]
+        sign = line[mark.column : mark.column + 1]
+        return "a tab; indent with spaces" if sign == "\t" else f"'{sign}' cannot begin a value; put the text in quotes"
     if "did not find expected" in problem and error.context:
         return f"{problem} {error.context}"
     return problem
