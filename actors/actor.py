@@ -155,7 +155,7 @@ class LogicActor(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> None:
         try:
             self._batch(message)
-        except BaseException:  # Pykka would stop every actor of the process, the user's own included.
+        except BaseException:  # noqa: BLE001 - Pykka would stop every actor of the process, the user's own included.
             self.around.fail(self.name, traceback.format_exc())
 
     def _batch(self, message: Any) -> None:

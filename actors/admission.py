@@ -22,31 +22,73 @@ _OUTCOMES = (EventType.TASK_COMPLETED, EventType.TASK_FAILED)
 E = TypeVar("E", bound=StrEnum)
 
 
-def event(event: Event, definitions: Definitions) -> Event:
-    """The event, its data copied as plain JSON. Raises ``RequestError``."""
-    if not isinstance(event, Event):
-        raise RequestError(f"publish takes an Event, not {type(event).__name__}")
-    known = {*EventType, *definitions.settings.event_types}
-    known |= {workflow.trigger_event for workflow in definitions.workflows.values()}
-    if event.type in _OUTCOMES:
-        raise RequestError(f"{event.type} is published by the engine alone, when an outcome is recorded")
-    if event.type not in known:
-        raise RequestError(f"unknown event type {_short(event.type)}{_meant(event.type, known)}")
-    if event.id is not None and (not isinstance(event.id, str) or not 0 < len(event.id) <= MAX_ID):
-        raise RequestError(f"an event's id is text of 1 to {MAX_ID} characters, not {_short(event.id)}")
-    if event.valid_for_ms is not None and not _whole(event.valid_for_ms):
-        raise RequestError(f"valid_for_ms is a whole number of milliseconds, not {_short(event.valid_for_ms)}")
-    if event.timestamp is not None and not isinstance(event.timestamp, int | float):
-        raise RequestError(f"timestamp is seconds since the epoch, not {_short(event.timestamp)}")
-    urgency = None if event.priority is None else priority(event.priority)
-    data = plain(event.data, what="data", max_bytes=definitions.settings.max_data_bytes)
-    entity = entity_id(event.entity_id)
-    return Event(event.type, entity, urgency, data, event.timestamp, event.valid_for_ms, event.id)
+class Gate:
+    """Checks events, entities and params against what the definitions allow."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        triggers = {workflow.trigger_event for workflow in definitions.workflows.values()}
+        self._types = frozenset({*EventType, *definitions.settings.event_types, *triggers} - {*_OUTCOMES})
+        self._max_bytes = definitions.settings.max_data_bytes
+
+    def event(self, event: Event) -> Event:
+        """The event, its data copied as plain JSON. Raises ``RequestError``."""
+        if type(event) is not Event:
+            raise RequestError(f"publish takes an Event, not {type(event).__name__}")
+        if event.type not in self._types:
+            self._refuse_type(event.type)
+        if event.id is not None and not _is_name(event.id):
+            raise RequestError(f"an event's id is text of 1 to {MAX_ID} characters, not {_short(event.id)}")
+        if event.valid_for_ms is not None and not _whole(event.valid_for_ms):
+            raise RequestError(f"valid_for_ms is a whole number of milliseconds, not {_short(event.valid_for_ms)}")
+        if event.timestamp is not None and not isinstance(event.timestamp, int | float):
+            raise RequestError(f"timestamp is seconds since the epoch, not {_short(event.timestamp)}")
+        urgency = None if event.priority is None else priority(event.priority)
+        data = self._data(event.data, "data")
+        return Event(
+            event.type, entity_id(event.entity_id), urgency, data, event.timestamp, event.valid_for_ms, event.id
+        )
+
+    def _refuse_type(self, type_: object) -> None:
+        if type_ in _OUTCOMES:
+            raise RequestError(f"{type_} is published by the engine alone, when an outcome is recorded")
+        raise RequestError(f"unknown event type {_short(type_)}{_meant(type_, self._types)}")
+
+    def params(self, value: Mapping[str, Any] | None) -> Mapping[str, Json] | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise RequestError(f"params are a mapping, not {_short(value)}")
+        checked: Mapping[str, Json] = self._data(dict(value), "params")
+        return checked
+
+    def seed(self, id: str, fields: Mapping[str, Any]) -> EntitySeed:
+        """The fields of ``put_entity`` as a message carries them."""
+        for name in fields:
+            if name not in _ENTITY_FIELDS:
+                raise RequestError(f"an entity has no field {name!r}{_meant(name, _ENTITY_FIELDS)}")
+        for name in ("name", "phase"):
+            text = fields.get(name)
+            if text is not None and (not isinstance(text, str) or len(text) > MAX_ID):
+                raise RequestError(f"{name} is text of at most {MAX_ID} characters, not {_short(text)}")
+        urgency = fields.get("priority")
+        return EntitySeed(
+            entity_id(id),
+            fields.get("name"),
+            fields.get("phase"),
+            choice(EntityStatus, fields.get("status"), "status"),
+            None if urgency is None else priority(urgency),
+            self._data(fields.get("data"), "data"),
+        )
+
+    def _data(self, value: object, what: str) -> Json:
+        return plain(value, what=what, max_bytes=self._max_bytes)
 
 
 def entity_id(id: object) -> EntityId:
     if not isinstance(id, str) or not 0 < len(id) <= MAX_ID or not id.isprintable() or "/" in id or id.strip() != id:
-        raise RequestError(f"an entity's id is text of 1 to {MAX_ID} printable characters without '/', not {_short(id)}")
+        raise RequestError(
+            f"an entity's id is text of 1 to {MAX_ID} printable characters without '/', not {_short(id)}"
+        )
     return EntityId(id)
 
 
@@ -54,35 +96,6 @@ def priority(value: object) -> int:
     if not _whole(value) or value > MAX_PRIORITY:
         raise RequestError(f"a priority is a whole number from 0, the most important; not {_short(value)}")
     return value
-
-
-def params(value: Mapping[str, Any] | None, definitions: Definitions) -> Mapping[str, Json] | None:
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise RequestError(f"params are a mapping, not {_short(value)}")
-    checked: Mapping[str, Json] = plain(dict(value), what="params", max_bytes=definitions.settings.max_data_bytes)
-    return checked
-
-
-def seed(id: str, fields: Mapping[str, Any], definitions: Definitions) -> EntitySeed:
-    """The fields of ``put_entity`` as a message carries them."""
-    for name in fields:
-        if name not in _ENTITY_FIELDS:
-            raise RequestError(f"an entity has no field {name!r}{_meant(name, _ENTITY_FIELDS)}")
-    for name in ("name", "phase"):
-        text = fields.get(name)
-        if text is not None and (not isinstance(text, str) or len(text) > MAX_ID):
-            raise RequestError(f"{name} is text of at most {MAX_ID} characters, not {_short(text)}")
-    urgency = fields.get("priority")
-    return EntitySeed(
-        entity_id(id),
-        fields.get("name"),
-        fields.get("phase"),
-        choice(EntityStatus, fields.get("status"), "status"),
-        None if urgency is None else priority(urgency),
-        plain(fields.get("data"), what="data", max_bytes=definitions.settings.max_data_bytes),
-    )
 
 
 def choice(kind: type[E], value: str | None, what: str) -> E | None:
@@ -103,6 +116,10 @@ def message(actor: str, message: object) -> None:
     if type(message) not in accepted:
         names = sorted(kind.__name__ for kind in accepted)
         raise RequestError(f"{actor} takes no {type(message).__name__}{_meant(type(message).__name__, names)}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID
 
 
 def _whole(value: object) -> typing.TypeGuard[int]:

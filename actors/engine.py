@@ -95,6 +95,7 @@ class Engine:
         if agents is not None:
             found = dataclasses.replace(found, settings=_with_agents(found.settings, agents))
         self.definitions = found
+        self._gate = admission.Gate(found)
         self._given = given
         self._store = store
         self._parts: Assembly | None = None
@@ -173,7 +174,7 @@ class Engine:
         Raises ``Overloaded`` (nothing was accepted; ``retry_after`` in seconds) and
         ``RequestError`` (it never can be).
         """
-        answer = self._publish((admission.event(event, self.definitions),))[0]
+        answer = self._publish((self._gate.event(event),))[0]
         return _receipt(answer, 0)
 
     def publish_many(self, events: Iterable[Event]) -> list[Receipt]:
@@ -182,7 +183,7 @@ class Engine:
         All are checked before the first is published. ``Overloaded`` says in ``accepted`` how many
         at the front were accepted; a ``RequestError`` by the keeper names the place of the event.
         """
-        checked = [admission.event(event, self.definitions) for event in events]
+        checked = [self._gate.event(event) for event in events]
         receipts: list[Receipt] = []
         for first in range(0, len(checked), PUBLISH_CHUNK):
             for answer in self._publish(tuple(checked[first : first + PUBLISH_CHUNK])):
@@ -196,14 +197,14 @@ class Engine:
     def run(self, workflow: str, entity_id: str, params: Mapping[str, Any] | None = None) -> Receipt:
         """Start a workflow by hand, after any that runs for the pair; ``params`` override each task's."""
         self._accepting()
-        checked = admission.params(params, self.definitions)
+        checked = self._gate.params(params)
         receipt: Receipt = self._ask(KEEPER, RunWorkflow(WorkflowId(workflow), EntityId(entity_id), checked))
         return receipt
 
     def put_entity(self, id: str, /, **fields: Any) -> Entity:
         """Add or change an entity: ``name``, ``phase``, ``status``, ``priority``, ``data``."""
         self._accepting()
-        entity: Entity = self._ask(KEEPER, PutEntity(admission.seed(id, fields, self.definitions)))
+        entity: Entity = self._ask(KEEPER, PutEntity(self._gate.seed(id, fields)))
         return entity
 
     # --- reading ---------------------------------------------------------------------------------
@@ -403,7 +404,7 @@ def _receipt(answer: EventAnswer, place: int) -> Receipt:
     raise RefusedError(f"event {place + 1}: {answer.refusal}" if place else answer.refusal)
 
 
-def _with_agents(settings: Settings, count: int) -> Settings:
+def _with_agents(settings: Settings, count: object) -> Settings:
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
         raise RequestError(f"agents: {count!r} is not a number from 1 to 100000")
     return dataclasses.replace(settings, agents=(AgentGroup(count=count),))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from actors.messages import FromRunner
-from actors.model import AttemptId, Instant, InstanceStatus, Job, StopReason, Utc
+from actors.model import AttemptId, InstanceStatus, Instant, Job, StopReason, Utc
 from actors.views import Record
 
 Report = Callable[[FromRunner], None]

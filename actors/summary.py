@@ -9,7 +9,7 @@ from actors.model import NS_PER_MS
 
 
 def summarise(router: Mapping[str, Any], keeper: Mapping[str, Any], scheduler: Mapping[str, Any]) -> dict[str, Any]:
-    """``events`` ``queues`` ``agents`` ``tasks`` ``instances`` ``entities`` ``preemptions`` ``latency_ms`` ``wasted_ms``.
+    """``events``, ``queues``, ``agents``, ``tasks``, ``instances``, ``entities``, ``preemptions``, times in ms.
 
     ``latency_ms`` is from a preemption's request to the urgent action's first line, over the
     newest 1,000: ``median`` and ``p99``, None where there was none.

@@ -154,7 +154,9 @@ class Triggers:
     def listens_to(self, type_: str) -> bool:
         return bool(self._by_event.get(type_))
 
-    def for_event(self, event: Event, entity: Entity, priority: Priority) -> tuple[list[Workflow], list[ConditionError]]:
+    def for_event(
+        self, event: Event, entity: Entity, priority: Priority
+    ) -> tuple[list[Workflow], list[ConditionError]]:
         """Workflows the event starts for the entity as it is now, and conditions that failed."""
         candidates = list(self._by_event.get(event.type, ()))
         if event.type == EventType.HIGH_PRIORITY_ARRIVED:

@@ -17,8 +17,21 @@ from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, Stop
 class Running:
     """One attempt that has an agent."""
 
-    __slots__ = ("agent", "assigned_at", "held_back", "job", "preempted_by", "priority", "reserved_at", "sent", "serial",
-                 "stopping", "suspending", "waiting")
+    __slots__ = (
+        "agent",
+        "assigned_at",
+        "held_back",
+        "job",
+        "preempted_by",
+        "priority",
+        "protected",
+        "reserved_at",
+        "sent",
+        "serial",
+        "stopping",
+        "suspending",
+        "waiting",
+    )
 
     def __init__(self, waiting: Waiting, agent: Agent, *, serial: int, now: Instant) -> None:
         self.waiting = waiting
@@ -32,6 +45,8 @@ class Running:
         """Whether the agent has been told to run it."""
         self.held_back = False
         """It may not be preempted just now: it has not run long enough, or there is no room to suspend it."""
+        self.protected = False
+        """It may never be preempted."""
         self.stopping: StopReason | None = None
         self.suspending = False
         self.preempted_by: Waiting | None = None

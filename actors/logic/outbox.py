@@ -51,7 +51,13 @@ class Outbox:
         self._timers.append(ClearTimer(key))
 
     def change(
-        self, type_: ChangeType, now: Instant, *, entity: str = "", status: str = "", detail: Mapping[str, Json] | None = None
+        self,
+        type_: ChangeType,
+        now: Instant,
+        *,
+        entity: str = "",
+        status: str = "",
+        detail: Mapping[str, Json] | None = None,
     ) -> None:
         if type_ in self._watched:
             self._sequence += 1

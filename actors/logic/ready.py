@@ -63,7 +63,7 @@ class Waiting:
         """Nanoseconds its attempt has stood still in all."""
         self.alive = True
         task = ready.job.task
-        self.need = Need(ready.job.workflow, task.capabilities, task.preempts, False)
+        self.need = Need(ready.job.workflow, task.capabilities, task.preempts, reserved=False)
 
     @property
     def key(self) -> tuple[Priority, int]:

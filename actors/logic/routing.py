@@ -127,7 +127,7 @@ class Routing:
                 assert_never(message)
         return self._taken()
 
-    def settle(self, now: Instant) -> list[Effect]:
+    def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         """Forward what credit allows; pass on who waits for idleness when nothing is left here."""
         while self._waiting and len(self._batches) < MAX_BATCHES:
             self._forward()
@@ -222,5 +222,3 @@ def _mergeable_types(definitions: Definitions) -> frozenset[str]:
             if workflow.trigger_event == EventType.DATA_READY:
                 types.discard(EventType.HIGH_PRIORITY_ARRIVED)  # It starts what DATA_READY starts.
     return frozenset(types)
-
-

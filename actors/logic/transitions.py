@@ -35,9 +35,7 @@ TASK_MOVES: Mapping[TaskStatus, frozenset[TaskStatus]] = {
         {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.UNKNOWN, TaskStatus.CANCELLED, TaskStatus.PENDING}
     ),
     # A person decides.
-    TaskStatus.UNKNOWN: frozenset(
-        {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.PENDING}
-    ),
+    TaskStatus.UNKNOWN: frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.PENDING}),
     TaskStatus.COMPLETED: frozenset(),
     TaskStatus.FAILED: frozenset(),
     TaskStatus.CANCELLED: frozenset(),

@@ -38,8 +38,19 @@ from actors.model import (
 class Attempt:
     """The account of one attempt."""
 
-    __slots__ = ("agent", "assigned", "ended", "error", "killed", "number", "outcome", "preempted_by", "ready", "reason",
-                 "started")
+    __slots__ = (
+        "agent",
+        "assigned",
+        "ended",
+        "error",
+        "killed",
+        "number",
+        "outcome",
+        "preempted_by",
+        "ready",
+        "reason",
+        "started",
+    )
 
     def __init__(self, number: int, ready: Instant) -> None:
         self.number = number
@@ -66,8 +77,24 @@ class Withdrawal(StrEnum):
 class Run:
     """One task of one instance."""
 
-    __slots__ = ("attempts", "error", "fixed_priority", "in_line", "losses", "missing", "open", "order", "preemptions",
-                 "progress", "restored", "result", "retries", "status", "task", "withdrawing")
+    __slots__ = (
+        "attempts",
+        "error",
+        "fixed_priority",
+        "in_line",
+        "losses",
+        "missing",
+        "open",
+        "order",
+        "preemptions",
+        "progress",
+        "restored",
+        "result",
+        "retries",
+        "status",
+        "task",
+        "withdrawing",
+    )
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -109,10 +136,41 @@ class Run:
 class Instance:
     """One run of a workflow for one entity."""
 
-    __slots__ = ("active", "cancelling", "completed_at", "confirmed", "continued_by", "created", "deadline", "entity",
-                 "event", "failing", "fixed_priority", "from_table", "key", "merged", "newest", "newest_merged", "offered",
-                 "offered_merged", "offered_revision", "open", "own", "params", "raised", "revision", "runs", "second", "sent", "started",
-                 "status", "suffix", "unknown", "unfinished", "workflow")
+    __slots__ = (
+        "active",
+        "cancelling",
+        "completed_at",
+        "confirmed",
+        "continued_by",
+        "created",
+        "deadline",
+        "entity",
+        "event",
+        "failing",
+        "fixed_priority",
+        "from_table",
+        "key",
+        "merged",
+        "newest",
+        "newest_merged",
+        "offered",
+        "offered_merged",
+        "offered_revision",
+        "open",
+        "own",
+        "params",
+        "raised",
+        "revision",
+        "runs",
+        "second",
+        "sent",
+        "started",
+        "status",
+        "suffix",
+        "unfinished",
+        "unknown",
+        "workflow",
+    )
 
     def __init__(self, key: InstanceKey, workflow: Workflow, entity: EntityId, now: Instant) -> None:
         self.key = key
@@ -298,3 +356,7 @@ def _pause(run: Run) -> Millis:
         pause = float(backoff.max_ms)
     spread = ((run.order * 2_654_435_761 + run.retries * 40_503) % 2_001) / 1_000 - 1
     return max(0, round(pause * (1 + backoff.jitter * spread)))
+
+
+def error_text(error: ErrorInfo | None) -> str | None:
+    return None if error is None else f"{error.type}: {error.message}"

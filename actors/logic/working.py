@@ -128,7 +128,7 @@ class Working:
             case _:
                 assert_never(message)
 
-    def settle(self, now: Instant) -> list[Effect]:
+    def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         return []
 
     def _fit(self, incarnation: int) -> bool:
@@ -176,6 +176,8 @@ class Working:
         if self._suspending:
             return [Kill(attempt)]  # A stopped process cannot be told.
         effects: list[Effect] = [Interrupt(attempt, reason)] if first else []
+        if not first and now >= self._grace_at:
+            return self._grace_over(attempt)  # Still stuck, and now for another reason.
         if first or deadline < self._grace_at:
             self._grace_at = deadline
             if grace == 0:

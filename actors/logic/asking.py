@@ -1,0 +1,185 @@
+"""What callers outside ask of the keeper in order to know something, or to wait for it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias, assert_never
+
+from actors.effects import SCHEDULER
+from actors.errors import NotFoundError, RefusedError
+from actors.logic.books import Books
+from actors.logic.steering import Steering
+from actors.logic.workflows import Instance
+from actors.messages import (
+    AwaitIdle,
+    AwaitInstance,
+    AwaitReceipt,
+    ExplainTask,
+    ExplainWaiting,
+    ReadDeadLetters,
+    ReadEntities,
+    ReadInstance,
+    ReadInstances,
+    ReadStats,
+)
+from actors.model import Entity, EntityId, InstanceKey, InstanceStatus, ReplyId, TaskStatus
+from actors.views import InstanceView, Receipt
+
+Question: TypeAlias = (
+    AwaitReceipt
+    | AwaitInstance
+    | AwaitIdle
+    | ReadEntities
+    | ReadInstance
+    | ReadInstances
+    | ReadDeadLetters
+    | ExplainTask
+    | ReadStats
+)
+
+
+class Asking:
+    def __init__(self, books: Books, steering: Steering) -> None:
+        self._books = books
+        self._steering = steering
+        self._waiters: dict[InstanceKey, list[ReplyId]] = {}
+        self._idle_waiters: list[ReplyId] = []
+
+    def receive(self, message: Question) -> None:
+        """Answer, now or when what is waited for has happened."""
+        try:
+            self._answer(message)
+        except (NotFoundError, RefusedError) as refusal:
+            self._books.out.reply(message.reply, refusal)
+
+    def settle(self) -> None:
+        """Answer those who waited for what this batch has brought about."""
+        books = self._books
+        ended = books.endings.just_ended
+        if ended:
+            for instance in ended:
+                self._ended(instance)
+            ended.clear()
+        undone = books.instances.working or books.table.pending or books.intake.derived_out
+        if self._idle_waiters and not undone:
+            for reply in self._idle_waiters:
+                books.out.reply(reply, None)
+            self._idle_waiters.clear()
+
+    def _answer(self, message: Question) -> None:
+        out = self._books.out
+        match message:
+            case AwaitIdle(reply):
+                self._idle_waiters.append(reply)
+            case AwaitReceipt(receipt, reply):
+                self._await_receipt(receipt, reply)
+            case AwaitInstance(identity, reply):
+                self._await(self._books.by_id(identity), identity, reply)
+            case ReadEntities(entity, reply):
+                out.reply(reply, self._read_entities(entity))
+            case ReadInstance(identity, reply):
+                live = self._books.by_id(identity)
+                out.reply(reply, None if live is None else self._books.view(live))
+            case ReadInstances(status, workflow, limit, reply):
+                out.reply(reply, self._read_instances(status, workflow, limit))
+            case ReadDeadLetters(reply):
+                out.reply(reply, tuple(self._books.intake.dead_letters))
+            case ExplainTask(identity, reply):
+                self._explain(identity, reply)
+            case ReadStats(reply):
+                out.reply(reply, self._stats())
+            case _:
+                assert_never(message)
+
+    # --- waiting ---------------------------------------------------------------------------------
+
+    def _await_receipt(self, receipt: Receipt, reply: ReplyId) -> None:
+        if not receipt.instances:
+            self._books.out.reply(reply, None)
+            return
+        live = self._books.by_id(receipt.instances[0])
+        revision = receipt.revisions[0] if receipt.revisions else 0
+        if live is not None and live.continued_by is not None and revision > live.confirmed:
+            following = self._books.instances.live.get(live.continued_by)
+            if following is not None:
+                self._await(following, following.id, reply)
+                return
+        self._await(live, receipt.instances[0], reply)
+
+    def _await(self, instance: Instance | None, identity: str, reply: ReplyId) -> None:
+        """Answer now with the id of one that is not live: the store has it, or nobody."""
+        if instance is None:
+            self._books.out.reply(reply, identity)
+        elif instance.unknown:
+            self._books.out.reply(reply, self._books.view(instance))
+        else:
+            self._waiters.setdefault(instance.key, []).append(reply)
+
+    def _ended(self, instance: Instance) -> None:
+        replies = self._waiters.pop(instance.key, None)
+        if replies:
+            shown = self._books.view(instance)
+            for reply in replies:
+                self._books.out.reply(reply, shown)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _read_entities(self, entity: EntityId | None) -> Entity | tuple[Entity, ...]:
+        if entity is None:
+            return tuple(row.entity for row in self._books.table)
+        row = self._books.table.get(entity)
+        if row is None:
+            raise NotFoundError(f"the state table has no entity {entity!r}")
+        return row.entity
+
+    def _read_instances(
+        self, status: InstanceStatus | None, workflow: str | None, limit: int
+    ) -> tuple[InstanceView, ...]:
+        """Unfinished ones, newest first."""
+        if status not in (None, InstanceStatus.RUNNING):
+            return ()
+        shown: list[InstanceView] = []
+        for instance in reversed(self._books.instances.live.values()):
+            if len(shown) >= limit:
+                break
+            if workflow is None or instance.workflow.id == workflow:
+                shown.append(self._books.view(instance))
+        return tuple(shown)
+
+    def _explain(self, identity: str, reply: ReplyId) -> None:
+        instance, run = self._books.find(identity)
+        if run is None:
+            raise RefusedError(f"{identity} is an instance; ask for one of its tasks")
+        facts: dict[str, object] = {
+            "task_id": identity,
+            "status": str(run.status),
+            "priority": instance.task_priority(run),
+            "preemptions": run.preemptions,
+        }
+        if run.in_line:
+            self._books.out.send(
+                SCHEDULER, ExplainWaiting(instance.task_key(run), {**facts, "why": "on its way"}, reply)
+            )
+            return
+        if run.status is TaskStatus.UNKNOWN:
+            facts["why"] = "nobody can know how it ended; say so with resolve"
+        elif run.open:
+            facts["why"] = f"it waits for its backoff before retry {run.retries}"
+        elif not instance.active:
+            facts["why"] = "an earlier instance of the same workflow and entity has not ended"
+        elif run.missing:
+            missing = [instance.runs[place] for place in run.task.depends_on]
+            names = [instance.task_id(r.task) for r in missing if r.status is not TaskStatus.COMPLETED]
+            facts["why"] = f"it waits for {', '.join(names)}"
+            facts["blocked_by"] = names
+        else:
+            facts["why"] = f"it is {run.status}"
+        self._books.out.reply(reply, facts)
+
+    def _stats(self) -> dict[str, object]:
+        return {
+            "events": dict(self._books.intake.counts),
+            "entities": len(self._books.table),
+            "instances": {**self._books.endings.counts, "running": len(self._books.instances.live)},
+            "tasks": dict(self._books.attempts.counts),
+            "paused": sorted(self._steering.paused),
+        }

@@ -1,0 +1,59 @@
+"""Everything the keeper knows, as one thing that its parts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.errors import NotFoundError
+from actors.logic import history
+from actors.logic.attempts import Attempts
+from actors.logic.endings import Endings
+from actors.logic.entities import StateTable
+from actors.logic.instances import Instances
+from actors.logic.intake import Intake
+from actors.logic.outbox import Outbox
+from actors.logic.workflows import Instance, Run
+from actors.model import Definitions, EntityId
+from actors.views import InstanceView
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    definitions: Definitions
+    out: Outbox
+    table: StateTable
+    instances: Instances
+    endings: Endings
+    attempts: Attempts
+    intake: Intake
+
+    def by_id(self, identity: str) -> Instance | None:
+        found = self._lookup(identity)
+        return None if found is None or found[1] is not None else found[0]
+
+    def find(self, identity: str) -> tuple[Instance, Run | None]:
+        found = self._lookup(identity)
+        if found is None:
+            raise NotFoundError(f"no unfinished instance or task {identity!r}")
+        return found
+
+    def _lookup(self, identity: str) -> tuple[Instance, Run | None] | None:
+        """Unfinished ones by readable id: no index to keep, the id itself says where to look."""
+        for workflow in self.definitions.workflows.values():
+            names = [str(workflow.id), *[task.id for task in workflow.tasks]]
+            for name in names:
+                if not identity.startswith(f"{name}_"):
+                    continue
+                rest = identity[len(name) + 1 :]
+                for parts in (1, 2):  # entity_second, or entity_second_suffix
+                    entity = rest.rsplit("_", parts)[0]
+                    for instance in self.instances.lanes.of(workflow.id, EntityId(entity)):
+                        if instance.id == identity:
+                            return instance, None
+                        for run in instance.runs:
+                            if instance.task_id(run.task) == identity:
+                                return instance, run
+        return None
+
+    def view(self, instance: Instance) -> InstanceView:
+        return history.view(history.record(instance, None), self.out.calendar)

@@ -1,0 +1,209 @@
+"""The scheduler's floor: what waits, what runs where, and every way an attempt gets or leaves an agent.
+
+A task is in line, or has an agent, or was set aside, never two of these. An agent that is
+being freed is reserved for one task, and that task holds a place below its workflow's limit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from actors.effects import KEEPER, ClearTimer, Effect, Send, SetTimer
+from actors.logic.fleet import Agent, Fleet, Running
+from actors.logic.ready import ReadyLine, Waiting
+from actors.messages import (
+    AttemptAssigned,
+    AttemptClosed,
+    CancelAttempt,
+    Message,
+    MinRuntimeOver,
+    ResumeAttempt,
+    RunAttempt,
+    SuspendAttempt,
+)
+from actors.model import (
+    NS_PER_MS,
+    AgentName,
+    AttemptId,
+    Delivery,
+    Instant,
+    Job,
+    OnPreempt,
+    Outcome,
+    OutcomeKind,
+    Priority,
+    StopReason,
+    TaskKey,
+    Workflow,
+    WorkflowId,
+)
+
+
+class Floor:
+    def __init__(
+        self, workflows: Mapping[WorkflowId, Workflow], agents: Iterable[tuple[AgentName, frozenset[str]]]
+    ) -> None:
+        self.line = ReadyLine()
+        self.fleet = Fleet()
+        for name, capabilities in agents:
+            self.fleet.enlist(name, capabilities)
+        self.limits = {w.id: w.max_concurrent for w in workflows.values() if w.max_concurrent is not None}
+        self.taken: Counter[WorkflowId] = Counter()
+        """Attempts per workflow that run, are being stopped or set aside, or have an agent reserved."""
+        self.held: set[WorkflowId] = set()
+        self.running: dict[TaskKey, Running] = {}
+        self.set_aside: dict[AttemptId, Running] = {}
+        self.ending: dict[AttemptId, AgentName] = {}
+        """Suspended attempts that are being killed, and by whom."""
+        self.unrecorded: dict[AttemptId, Agent] = {}
+        """Attempts whose end the keeper has not recorded yet, and the agent that is held for it."""
+        self.suspended = 0
+        self.preemptions = 0
+        self.effects: list[Effect] = []
+        self._no_room: list[Running] = []
+        """Attempts that could only be suspended, and there was no room."""
+        self._serial = 0
+
+    def arrived(self, name: AgentName, incarnation: int) -> None:
+        """An agent is there, for the first time or as its next incarnation."""
+        agent = self.fleet.agents[name]
+        if not agent.present:
+            agent.present = True
+            agent.incarnation = incarnation
+            self.fleet.set_free(agent, None)
+
+    def assign(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
+        if waiting.reserved is not None:
+            self.unreserve(waiting)
+        if agent.reserved_for is not None:  # It became free, and something more important came first.
+            self.unreserve(agent.reserved_for)
+        self.line.remove(waiting)
+        self.count(waiting.need.workflow, 1)
+        self._serial += 1
+        running = Running(waiting, agent, serial=self._serial, now=now)
+        resumed = waiting.home is not None
+        if waiting.priority != running.job.priority:
+            running.job = _at_priority(running.job, waiting.priority)
+        self.running[running.attempt.task] = running
+        self.fleet.occupy(agent, running)
+        task = running.job.task
+        if resumed:
+            self.suspended -= 1
+            waiting.paused += now - waiting.suspended_at
+            running.sent = True
+            waiting.home = None
+            self.tell(agent.name, ResumeAttempt(running.job, agent.incarnation, waiting.paused))
+            self.room_again()
+        elif task.delivery is not Delivery.AT_MOST_ONCE:
+            self.send_off(running)
+        self.tell(KEEPER, AttemptAssigned(running.attempt, agent.name, now, resumed))
+        spent = task.max_preemptions is not None and waiting.preemptions >= task.max_preemptions
+        running.protected = spent or not task.preemptible
+        if not running.protected:
+            if task.min_runtime_ms:
+                running.held_back = True
+                due = now + task.min_runtime_ms * NS_PER_MS
+                self.effects.append(SetTimer(("min", running.attempt), due, MinRuntimeOver(running.attempt)))
+            else:
+                self.fleet.offer_victim(running)
+
+    def send_off(self, running: Running) -> None:
+        running.sent = True
+        self.tell(running.agent.name, RunAttempt(running.job, running.agent.incarnation))
+
+    def reserve(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
+        waiting.reserved_at = waiting.reserved_at or now
+        self.count(waiting.need.workflow, 1)
+        self.line.reserve(waiting, agent.name)
+        self.fleet.reserve(agent, waiting)
+
+    def unreserve(self, waiting: Waiting) -> None:
+        assert waiting.reserved is not None
+        self.fleet.reserve(self.fleet.agents[waiting.reserved], None)
+        self.count(waiting.need.workflow, -1)
+        self.line.reserve(waiting, None)
+
+    def take_over(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
+        """An agent that was being freed for something less important is freed for this."""
+        if agent.reserved_for is not None:
+            self.unreserve(agent.reserved_for)
+        self.reserve(waiting, agent, now)
+
+    def preempt(self, waiting: Waiting, victim: Running, now: Instant) -> None:
+        task = victim.job.task
+        suspend = task.on_preempt is OnPreempt.SUSPEND and self.suspended < len(self.fleet.agents)
+        if task.delivery is Delivery.AT_MOST_ONCE and not suspend:
+            victim.held_back = True
+            self._no_room.append(victim)
+            return
+        self.preemptions += 1
+        victim.stopping = StopReason.PREEMPT
+        victim.preempted_by = waiting
+        self.reserve(waiting, victim.agent, now)
+        if not victim.sent:  # Assigned, but not released yet: nothing has run.
+            self.drop_unsent(victim, StopReason.PREEMPT, now)
+        elif suspend:
+            victim.suspending = True
+            self.suspended += 1
+            self.tell(victim.agent.name, SuspendAttempt(victim.attempt))
+        else:
+            self.tell(victim.agent.name, CancelAttempt(victim.attempt, StopReason.PREEMPT, task.grace_ms))
+
+    def drop_unsent(self, running: Running, reason: StopReason, now: Instant) -> None:
+        outcome = Outcome(OutcomeKind.STOPPED, ended=now)
+        self.close(running, outcome, reason)
+        self.free(running)
+
+    def close(self, running: Running, outcome: Outcome, reason: StopReason | None) -> None:
+        by = running.preempted_by.job.attempt.task if running.preempted_by is not None else None
+        agent = running.agent.name if running.sent else None
+        self.tell(KEEPER, AttemptClosed(running.attempt, agent, outcome, reason, by))
+        if running.suspending:
+            self.suspended -= 1
+            self.room_again()
+
+    def free(self, running: Running) -> None:
+        """Its agent is idle, kept for work as important until the keeper has recorded the end."""
+        del self.running[running.attempt.task]
+        self.count(running.job.workflow, -1)
+        if running.held_back:
+            self.effects.append(ClearTimer(("min", running.attempt)))
+        self.unrecorded[running.attempt] = running.agent
+        self.fleet.set_free(running.agent, (running.attempt, running.priority))
+
+    def current(self, name: AgentName, incarnation: int, attempt: AttemptId) -> Running | None:
+        """The attempt this report is about, if it is the one we know to run there."""
+        running = self.running.get(attempt.task)
+        if running is None or running.attempt != attempt or running.agent.name != name:
+            return None
+        return running if running.agent.incarnation == incarnation else None
+
+    def count(self, workflow: WorkflowId, change: int) -> None:
+        """Keep the workflow's count, and block or unblock its line at the limit."""
+        limit = self.limits.get(workflow)
+        self.taken[workflow] += change
+        if workflow in self.held or (limit is not None and self.taken[workflow] >= limit):
+            self.line.block(workflow)
+        elif limit is not None or not change:
+            self.line.unblock(workflow)
+
+    def room_again(self) -> None:
+        waiting, self._no_room = self._no_room, []
+        for running in waiting:
+            running.held_back = False
+            if running.agent.running is running:
+                self.fleet.offer_victim(running)
+
+    def tell(self, to: str, message: Message) -> None:
+        self.effects.append(Send(to, message))
+
+    def taken_effects(self) -> list[Effect]:
+        effects, self.effects = self.effects, []
+        return effects
+
+
+def _at_priority(job: Job, priority: Priority) -> Job:
+    """The job as it is at its present priority, which sets how nice its process is."""
+    fields = {name: getattr(job, name) for name in Job.__slots__}
+    return Job(**{**fields, "priority": priority})

@@ -1,0 +1,203 @@
+"""Events as they reach the keeper: duplicates, refusals, what they change, and what they start.
+
+An event is acted on whole or not at all: whatever could refuse it is asked first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from actors.logic.entities import ARRIVALS, OUTCOMES, Row, StateTable, Triggers, arrived
+from actors.logic.instances import Instances
+from actors.logic.outbox import Outbox
+from actors.logic.workflows import Instance
+from actors.messages import EventAnswer, ForwardedEvent
+from actors.model import (
+    DEFAULT_PRIORITY,
+    NS_PER_MS,
+    Coalesce,
+    Definitions,
+    Entity,
+    EntityId,
+    EntityStatus,
+    Event,
+    EventType,
+    Instant,
+    OnUnknownEntity,
+    Workflow,
+)
+from actors.views import ChangeType, Receipt
+
+_Answer = tuple[tuple[str, ...], tuple[int, ...]]
+"""The instances of a receipt and their revisions."""
+_NOTHING: _Answer = ((), ())
+
+
+class Intake:
+    def __init__(
+        self, definitions: Definitions, table: StateTable, triggers: Triggers, instances: Instances, out: Outbox
+    ) -> None:
+        self._workflows = definitions.workflows
+        self._settings = definitions.settings
+        self._table = table
+        self._triggers = triggers
+        self._instances = instances
+        self._out = out
+        self._seen: dict[str, _Answer] = {}
+        """Ids of accepted events, oldest first, and what they led to."""
+        self.derived_out = 0
+        """Derived events on their way through the router."""
+        self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=definitions.settings.max_dead_letters)
+        self.counts = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
+
+    def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
+        event = forwarded.event
+        self.derived_out -= forwarded.derived
+        identity = forwarded.ids[-1]
+        seen = self._seen.get(identity)
+        if seen is not None:
+            self.counts["duplicates"] += 1
+            return EventAnswer(Receipt(identity, seen[0], duplicate=True, revisions=seen[1]))
+        if event.valid_for_ms is not None and now > forwarded.accepted + event.valid_for_ms * NS_PER_MS:
+            self.counts["expired"] += 1
+            self._out.change(ChangeType.EVENT_EXPIRED, now, entity=event.entity_id, detail={"event": identity})
+            return self._remember(forwarded, _NOTHING)
+        row = self._table.get(EntityId(event.entity_id))
+        entity = arrived(
+            row.entity if row is not None else None, event, forwarded.priority, live=row is not None and row.live > 0
+        )
+        refusal = self._refusal(row, entity)
+        matching, failures = self._triggers.for_event(event, entity, forwarded.priority)
+        for failure in failures:
+            self._out.change(ChangeType.CONDITION_FAILED, now, entity=entity.id, detail={"error": str(failure)})
+        matching = [workflow for workflow in matching if not _own_outcome(workflow, event)]
+        by_state: list[Workflow] = []
+        if event.type in ARRIVALS:
+            by_state = self._triggers.state_only(entity)
+        elif row is not None and entity.id in self._table.pending:
+            by_state = self._triggers.for_row(row.entity)  # It calls for them, and the status is about to change.
+        refusal = refusal or self._full_lane(matching, entity.id)
+        if refusal:
+            self._reject(event, identity, refusal, now)
+            return EventAnswer(None, refusal)
+        return self._act(forwarded, entity, matching, by_state, now)
+
+    def _act(
+        self,
+        forwarded: ForwardedEvent,
+        entity: Entity,
+        matching: list[Workflow],
+        by_state: list[Workflow],
+        now: Instant,
+    ) -> EventAnswer:
+        row = self._table.get(entity.id)
+        if row is None:
+            row = self._table.add(entity)
+            self.put_row(row, now, known=False)
+        else:
+            changed = row.entity.priority != entity.priority
+            row.entity = entity
+            if changed:
+                self._out.priorities[entity.id] = entity.priority
+        started = [self._start(workflow, row, forwarded, now) for workflow in matching]
+        for workflow in by_state:
+            self._start_from_table(workflow, row, now)
+        if forwarded.event.type == EventType.HIGH_PRIORITY_ARRIVED:
+            self._raise(row, forwarded.priority)
+        for instance, is_new in started:
+            if is_new:
+                self._instances.launch(instance, now)
+        # What the table called for is started with it; it need not be looked at for this row again.
+        self._table.pending.pop(entity.id, None)
+        found = sorted((instance for instance, _ in started), key=lambda i: (i.priority, i.key))
+        return self._remember(forwarded, (tuple([i.id for i in found]), tuple([i.revision for i in found])))
+
+    def _start(self, workflow: Workflow, row: Row, forwarded: ForwardedEvent, now: Instant) -> tuple[Instance, bool]:
+        """Merge into the pair's waiting instance, or line up a new one; true if it is new."""
+        instance = self._instances.mergeable(workflow, row.entity.id)
+        is_new = instance is None
+        count = len(forwarded.ids)
+        if instance is None:
+            instance = self._instances.begin(workflow, row, now)
+            instance.event, instance.merged = forwarded.event, count
+        else:
+            self._instances.merge(instance, forwarded.event, count)
+        self._instances.set_deadline(instance, forwarded.accepted)
+        return instance, is_new
+
+    def _start_from_table(self, workflow: Workflow, row: Row, now: Instant) -> None:
+        last = self._instances.lanes.last(workflow.id, row.entity.id)
+        if last is not None and last.merges():
+            return  # Called for already.
+        instance = self._instances.begin(workflow, row, now)
+        instance.from_table = True
+        instance.merged = 1
+        self._instances.launch(instance, now)
+
+    def _raise(self, row: Row, priority: int) -> None:
+        for workflow in self._workflows:
+            for instance in self._instances.lanes.of(workflow, row.entity.id):
+                before = [instance.task_priority(run) for run in instance.runs]
+                instance.raise_priority(priority)
+                self._instances.reprioritised(instance, before)
+
+    def _refusal(self, row: Row | None, entity: Entity) -> str:
+        if row is not None:
+            return ""
+        if self._settings.on_unknown_entity is OnUnknownEntity.REJECT:
+            return f"the state table has no entity {entity.id!r}; put it first, or set on_unknown_entity: add"
+        if len(self._table) >= self._settings.max_entities:
+            return f"the state table is full ({self._settings.max_entities} entities); raise max_entities"
+        return ""
+
+    def _full_lane(self, matching: list[Workflow], entity: EntityId) -> str:
+        """Where each event counts, one that finds its line full is rejected whole and changes nothing."""
+        for workflow in matching:
+            if workflow.coalesce is not Coalesce.ALL or self._instances.mergeable(workflow, entity) is not None:
+                continue
+            if self._instances.lanes.depth(workflow.id, entity) >= self._settings.max_lined_up:
+                return f"{self._settings.max_lined_up} events of {entity} wait for {workflow.id} already"
+        return ""
+
+    def _remember(self, forwarded: ForwardedEvent, answer: _Answer) -> EventAnswer:
+        self.counts["accepted"] += len(forwarded.ids)
+        for identity in forwarded.ids:
+            self._seen[identity] = answer
+        while len(self._seen) > self._settings.max_remembered_ids:
+            del self._seen[next(iter(self._seen))]
+        return EventAnswer(Receipt(forwarded.ids[-1], answer[0], revisions=answer[1]))
+
+    def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
+        self.counts["rejected"] += 1
+        self.counts["dead_letters"] += 1
+        detail = {"event": identity, "type": event.type, "why": refusal}
+        self.dead_letters.append(
+            {**detail, "entity_id": event.entity_id, "data": event.data, "at": self._out.calendar.utc(now)}
+        )
+        self._out.change(ChangeType.EVENT_REJECTED, now, entity=event.entity_id, detail=detail)
+
+    def put_row(self, row: Row, now: Instant, *, known: bool = True) -> None:
+        """Say that a row was added or changed as a whole."""
+        entity = row.entity
+        if known or entity.priority != DEFAULT_PRIORITY:
+            self._out.priorities[entity.id] = entity.priority
+        detail = {"phase": entity.phase, "priority": entity.priority, "name": entity.name}
+        self._out.change(ChangeType.ENTITY_CHANGED, now, entity=entity.id, status=entity.status, detail=detail)
+
+    def reconcile(self, now: Instant) -> None:
+        """Start what pending rows call for, whether or not an event came for them."""
+        pending, self._table.pending = self._table.pending, {}
+        for entity in pending:
+            row = self._table.get(entity)
+            if row is None or row.entity.status is not EntityStatus.PENDING:
+                continue
+            for workflow in self._triggers.for_row(row.entity):
+                self._start_from_table(workflow, row, now)
+
+
+def _own_outcome(workflow: Workflow, event: Event) -> bool:
+    """Whether the event tells of a task of this very workflow: it would start itself for ever."""
+    if event.type not in OUTCOMES:
+        return False
+    return isinstance(event.data, dict) and event.data.get("workflow") == workflow.id

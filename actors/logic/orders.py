@@ -1,0 +1,122 @@
+"""What the keeper and the engine order the scheduler to do with a task, a workflow, or everything."""
+
+from __future__ import annotations
+
+from actors.effects import KEEPER, Reply, SetTimer
+from actors.logic.floor import Floor
+from actors.logic.ready import Waiting
+from actors.messages import (
+    AttemptSetAside,
+    CancelAttempt,
+    EndSuspended,
+    ReadyTask,
+    StopGraceOver,
+    TaskWithdrawn,
+)
+from actors.model import NS_PER_MS, Instant, Millis, Priority, ReplyId, StopReason, TaskKey, WorkflowId
+
+
+class Orders:
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self.stopping: ReplyId | None = None
+        """Who waits for the engine's end; None while it runs, 0 when they were told."""
+        self._stop_grace: Millis = 0
+
+    def withdraw(self, task: TaskKey) -> None:
+        """Take it out of the line if no attempt of it is alive."""
+        waiting = self._floor.line.get(task)
+        if waiting is not None and waiting.home is None:
+            self._take_out(waiting)
+
+    def revise(self, tasks: tuple[ReadyTask, ...]) -> bool:
+        floor = self._floor
+        waits = [floor.line.get(ready.job.attempt.task) for ready in tasks]
+        for waiting, ready in zip(waits, tasks, strict=True):
+            if waiting is None or waiting.home is not None or waiting.job.attempt != ready.job.attempt:
+                return False
+        for waiting, ready in zip(waits, tasks, strict=True):
+            if waiting is not None:
+                waiting.job = ready.job
+        return True
+
+    def _take_out(self, waiting: Waiting) -> None:
+        floor = self._floor
+        if waiting.reserved is not None:
+            floor.unreserve(waiting)
+        floor.line.remove(waiting)
+        floor.tell(KEEPER, TaskWithdrawn(waiting.job.attempt.task))
+
+    def cancel(self, task: TaskKey, reason: StopReason, now: Instant) -> None:
+        floor = self._floor
+        waiting = floor.line.get(task)
+        if waiting is not None:
+            if waiting.home is None:
+                self._take_out(waiting)
+                return
+            if waiting.reserved is not None:
+                floor.unreserve(waiting)
+            floor.line.remove(waiting)
+            floor.suspended -= 1
+            floor.room_again()
+            floor.ending[waiting.job.attempt] = waiting.home
+            floor.tell(waiting.home, EndSuspended(waiting.job.attempt, reason))
+            return
+        for attempt in floor.set_aside:
+            if attempt.task == task:  # It cannot be stopped any more than it was; the task can be given up.
+                floor.tell(KEEPER, AttemptSetAside(attempt, reason, replaced=True))
+        running = floor.running.get(task)
+        if running is None:
+            return
+        if not running.sent:
+            floor.drop_unsent(running, reason, now)
+            return
+        running.stopping = reason
+        floor.tell(running.agent.name, CancelAttempt(running.attempt, reason, running.job.task.grace_ms))
+
+    def change_priority(self, task: TaskKey, priority: Priority) -> None:
+        floor = self._floor
+        waiting = floor.line.get(task)
+        if waiting is not None:
+            floor.line.reprioritise(waiting, priority)
+            if waiting.reserved is not None:
+                floor.fleet.reserve(floor.fleet.agents[waiting.reserved], waiting)
+        running = floor.running.get(task)
+        if running is not None:
+            running.priority = priority
+            if not (running.protected or running.held_back):
+                floor.fleet.offer_victim(running)
+
+    def hold(self, workflow: WorkflowId, *, held: bool) -> None:
+        floor = self._floor
+        if held:
+            floor.held.add(workflow)
+            floor.line.block(workflow)
+            for waiting in [w for w in floor.line if w.reserved is not None and w.need.workflow == workflow]:
+                floor.unreserve(waiting)
+        elif workflow in floor.held:
+            floor.held.discard(workflow)
+            floor.count(workflow, 0)
+
+    def stop(self, grace: Millis, reply: ReplyId, now: Instant) -> None:
+        floor = self._floor
+        if self.stopping:  # A second, harder stop answers the first as well.
+            floor.effects.append(Reply(self.stopping, None))
+        self.stopping = reply
+        self._stop_grace = grace
+        for waiting in [w for w in floor.line if w.home is not None]:
+            self.cancel(waiting.job.attempt.task, StopReason.SHUTDOWN, now)
+        if grace:
+            floor.effects.append(SetTimer("stop", now + grace * NS_PER_MS, StopGraceOver()))
+        else:
+            self.stop_running()
+
+    def stop_running(self) -> None:
+        floor = self._floor
+        for running in list(floor.running.values()):
+            if not running.sent:
+                floor.drop_unsent(running, StopReason.SHUTDOWN, running.assigned_at)
+                continue
+            running.stopping = StopReason.SHUTDOWN
+            grace = min(running.job.task.grace_ms, 100) if self._stop_grace else 0
+            floor.tell(running.agent.name, CancelAttempt(running.attempt, StopReason.SHUTDOWN, grace))

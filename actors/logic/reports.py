@@ -1,0 +1,96 @@
+"""What agents report to the scheduler: ends, suspensions, attempts that will not stop."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from actors.effects import KEEPER
+from actors.logic.fleet import Running
+from actors.logic.floor import Floor
+from actors.logic.ready import Waiting
+from actors.messages import AttemptClosed, AttemptEnded, AttemptParked, AttemptSetAside, ReadyTask, SetAside
+from actors.model import AgentName, AttemptId, Instant, Outcome, OutcomeKind, StopReason
+
+
+class Reports:
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._stuck: dict[AttemptId, Running] = {}
+        """Attempts that keep their agents because too many are set aside already, oldest first."""
+        self.latencies: deque[int] = deque(maxlen=1000)
+        """Nanoseconds from a preemption's request to the urgent action's first line, the newest."""
+        self.wasted_ns = 0
+
+    def ended(self, report: AttemptEnded) -> None:
+        """An attempt is gone: one with an agent, one set aside, or a suspended one that was killed."""
+        attempt, outcome, reason = report.attempt, report.outcome, report.reason
+        floor = self._floor
+        running = floor.current(report.agent, report.incarnation, attempt)
+        if running is not None:
+            self._measure(running, outcome)
+            floor.close(running, outcome, reason)
+            floor.free(running)
+            return
+        aside = floor.set_aside.pop(attempt, None)
+        if aside is not None:
+            # Fenced: it was given up. What it returned late is kept, but does not count.
+            if outcome.kind is OutcomeKind.COMPLETED:
+                outcome = Outcome(
+                    OutcomeKind.STOPPED, outcome.result, None, outcome.checkpoint, outcome.began, outcome.ended
+                )
+            floor.tell(KEEPER, AttemptClosed(attempt, aside.agent.name, outcome, reason))
+            floor.count(aside.job.workflow, -1)
+            self._next_stuck()
+            return
+        ending = floor.ending.pop(attempt, None)
+        if ending is not None:
+            floor.tell(KEEPER, AttemptClosed(attempt, ending, outcome, reason))
+
+    def suspended(self, name: AgentName, incarnation: int, attempt: AttemptId, now: Instant) -> None:
+        floor = self._floor
+        running = floor.current(name, incarnation, attempt)
+        if running is None:
+            return
+        by = running.preempted_by.job.attempt.task if running.preempted_by is not None else None
+        del floor.running[attempt.task]
+        floor.count(running.job.workflow, -1)
+        floor.tell(KEEPER, AttemptParked(attempt, by))
+        floor.fleet.set_free(running.agent, None)
+        waiting = running.waiting
+        back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1), now)
+        back.priority, back.home, back.suspended_at, back.paused = running.priority, name, now, waiting.paused
+        floor.line.add(back)
+
+    def stuck(self, name: AgentName, incarnation: int, attempt: AttemptId) -> None:
+        """It can neither be stopped nor killed: its agent goes on without it, while there is room."""
+        running = self._floor.current(name, incarnation, attempt)
+        if running is not None and not self._set_aside(running):
+            self._stuck[attempt] = running
+
+    def _set_aside(self, running: Running) -> bool:
+        floor = self._floor
+        attempt = running.attempt
+        room = len(floor.set_aside) < len(floor.fleet.agents)
+        floor.tell(KEEPER, AttemptSetAside(attempt, running.stopping or StopReason.TIMEOUT, room))
+        if room:
+            # Counts against its workflow's limit until it ends; its agent comes back as a new incarnation.
+            del floor.running[attempt.task]
+            floor.set_aside[attempt] = running
+            running.agent.running = None
+            running.agent.present = False
+            floor.tell(running.agent.name, SetAside(attempt))
+        return room
+
+    def _next_stuck(self) -> None:
+        while self._stuck:
+            attempt, running = next(iter(self._stuck.items()))
+            if running.agent.running is running and not self._set_aside(running):
+                return
+            del self._stuck[attempt]
+
+    def _measure(self, running: Running, outcome: Outcome) -> None:
+        if running.reserved_at and outcome.began is not None:
+            self.latencies.append(outcome.began - running.reserved_at)
+        lost = outcome.kind in (OutcomeKind.STOPPED, OutcomeKind.LOST)
+        if lost and outcome.began is not None:
+            self.wasted_ns += max(0, outcome.ended - (outcome.saved or outcome.began))

@@ -1,0 +1,98 @@
+"""What callers outside ask of the keeper in order to change something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, assert_never
+
+from actors.effects import SCHEDULER
+from actors.errors import NotFoundError, RefusedError
+from actors.logic.books import Books
+from actors.messages import Cancel, HoldWorkflow, PauseWorkflow, PutEntity, ResolveTask, RunWorkflow, SetPriority
+from actors.model import EntityId, Instant, TaskStatus, Workflow, WorkflowId
+from actors.views import Receipt
+
+Change: TypeAlias = PutEntity | RunWorkflow | Cancel | SetPriority | PauseWorkflow | ResolveTask
+
+
+class Steering:
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self.paused: set[WorkflowId] = set()
+
+    def receive(self, message: Change, now: Instant) -> None:
+        """Do it and answer; a refusal is an answer too."""
+        try:
+            self._change(message, now)
+        except (NotFoundError, RefusedError) as refusal:
+            self._books.out.reply(message.reply, refusal)
+
+    def _change(self, message: Change, now: Instant) -> None:
+        out = self._books.out
+        match message:
+            case PutEntity(seed, reply):
+                if (
+                    self._books.table.get(seed.id) is None
+                    and len(self._books.table) >= self._books.definitions.settings.max_entities
+                ):
+                    raise RefusedError(
+                        f"the state table is full ({self._books.definitions.settings.max_entities} entities)"
+                    )
+                row = self._books.table.put(seed)
+                self._books.intake.put_row(row, now)
+                out.reply(reply, row.entity)
+            case RunWorkflow(workflow, entity, params, reply):
+                out.reply(reply, self._run_by_hand(workflow, entity, params, now))
+            case Cancel(identity, reply):
+                instance, _ = self._books.find(identity)
+                self._books.endings.cancel(instance, now)
+                out.reply(reply, instance.id)
+            case SetPriority(identity, priority, reply):
+                instance, run = self._books.find(identity)
+                before = [instance.task_priority(r) for r in instance.runs]
+                if run is not None:
+                    run.fixed_priority = priority
+                else:
+                    instance.fixed_priority = priority
+                    for each in instance.runs:
+                        each.fixed_priority = None
+                self._books.instances.reprioritised(instance, before)
+                out.reply(reply, instance.id)
+            case PauseWorkflow(workflow, paused, reply):
+                self._workflow(workflow)
+                (self.paused.add if paused else self.paused.discard)(workflow)
+                out.send(SCHEDULER, HoldWorkflow(workflow, paused))
+                out.reply(reply, None)
+            case ResolveTask(identity, outcome, reply):
+                instance, run = self._books.find(identity)
+                if run is None or run.status is not TaskStatus.UNKNOWN:
+                    raise RefusedError(f"{identity} is not a task whose outcome is unknown; nothing to resolve")
+                if outcome == "retry" and run.in_line:
+                    raise RefusedError(f"the last attempt of {identity} has not ended; it cannot run again yet")
+                self._books.endings.resolve(instance, run, outcome, now)
+                out.reply(reply, None)
+            case _:
+                assert_never(message)
+
+    def _workflow(self, workflow: WorkflowId) -> Workflow:
+        found = self._books.definitions.workflows.get(workflow)
+        if found is None:
+            known = ", ".join(sorted(self._books.definitions.workflows)) or "none"
+            raise NotFoundError(f"no workflow {workflow!r}; there are: {known}")
+        return found
+
+    def _run_by_hand(
+        self, workflow: WorkflowId, entity: EntityId, params: Mapping[str, object] | None, now: Instant
+    ) -> Receipt:
+        definition = self._workflow(workflow)
+        row = self._books.table.get(entity)
+        if row is None:
+            raise NotFoundError(f"the state table has no entity {entity!r}; put it first")
+        if self._books.instances.lanes.depth(definition.id, entity) >= self._books.definitions.settings.max_lined_up:
+            raise RefusedError(
+                f"{self._books.definitions.settings.max_lined_up} instances of {workflow} wait for {entity} already"
+            )
+        instance = self._books.instances.begin(definition, row, now)
+        instance.own, instance.params = True, params
+        self._books.instances.launch(instance, now)
+        return Receipt(f"run-{instance.key}", (instance.id,), revisions=(0,))
