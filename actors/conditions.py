@@ -18,9 +18,9 @@ from actors.model import Condition, Json
 if TYPE_CHECKING:
     from cel import Program
 
-MAX_WALKED = 5_000
+MAX_WALKED = 2_500
 """Values and characters of the data that a condition with ``all`` or ``exists`` may walk."""
-MAX_STEPS = 200_000
+MAX_STEPS = 100_000
 """Those times the characters of the condition; each item may be compared with all, as often as the text says."""
 MAX_MATCHED = 100_000
 """Characters of a text in the data where a condition has patterns; they take 1 µs each at worst."""
