@@ -671,9 +671,7 @@ class ActionProbed:
 
 @dataclass(frozen=True, slots=True)
 class TimeoutDue:
-    """Timer: the attempt may have used up its time."""
-
-    attempt: AttemptId
+    """Timer: what runs may have used up its time."""
 
 
 @dataclass(frozen=True, slots=True)

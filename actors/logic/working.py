@@ -73,6 +73,11 @@ class Working:
         self.incarnation = 1
         self._job: Job | None = None
         self._assigned: Instant = 0
+        self._timer_at: Instant | None = None
+        """When the one timer for timeouts rings: early for most attempts, and then it is set again.
+
+        So an attempt that ends in time, as nearly all do, sets and clears no timer of its own.
+        """
         self._paused = 0
         self._stopping: StopReason | None = None
         self._grace_at: Instant = 0
@@ -101,7 +106,7 @@ class Working:
                 if not self._runs(attempt) or self._stopping is not None:
                     return []
                 self._suspending = True
-                return [Suspend(attempt), ClearTimer("timeout")]
+                return [Suspend(attempt)]
             case ActionSuspended(attempt):
                 return self._suspended(attempt)
             case ResumeAttempt(job, incarnation, paused):
@@ -113,8 +118,9 @@ class Working:
                 return [Kill(attempt)]
             case SetAside(attempt):
                 return self._set_aside(attempt)
-            case TimeoutDue(attempt):
-                return [Probe(attempt)] if self._runs(attempt) and self._stopping is None else []
+            case TimeoutDue():
+                self._timer_at = None
+                return self._timer_rang(now)
             case ActionProbed(attempt, began):
                 return self._check_time(attempt, began, now)
             case GraceOver(attempt):
@@ -149,8 +155,19 @@ class Working:
         self._stopping = None
         self._suspending = False
         self._ran += 1
-        due = now + job.task.timeout_ms * NS_PER_MS
-        return [SetTimer("timeout", due, TimeoutDue(job.attempt))]
+        return self._set_timer(now + job.task.timeout_ms * NS_PER_MS)
+
+    def _set_timer(self, due: Instant) -> list[Effect]:
+        if self._timer_at is not None and self._timer_at <= due:
+            return []
+        self._timer_at = due
+        return [SetTimer("timeout", due, TimeoutDue())]
+
+    def _timer_rang(self, now: Instant) -> list[Effect]:
+        if self._job is None or self._stopping is not None or self._suspending:
+            return []
+        due = self._assigned + self._job.task.timeout_ms * NS_PER_MS
+        return [Probe(self._job.attempt)] if now >= due else self._set_timer(due)
 
     def _check_time(self, attempt: AttemptId, began: Instant | None, now: Instant) -> list[Effect]:
         """Time counts from the action's first line and stands still while suspended."""
@@ -164,7 +181,7 @@ class Working:
             due = again = began + timeout + self._paused
         if now >= due:
             return self._stop(StopReason.TIMEOUT, self._job.task.grace_ms, now)
-        return [SetTimer("timeout", min(again, due), TimeoutDue(attempt))]
+        return self._set_timer(min(again, due))
 
     def _stop(self, reason: StopReason, grace: Millis, now: Instant) -> list[Effect]:
         assert self._job is not None
@@ -201,7 +218,6 @@ class Working:
         self._job = None
         return [
             Abandon(attempt),
-            ClearTimer("timeout"),
             ClearTimer("grace"),
             Send(SCHEDULER, AgentReady(self.name, self.incarnation)),
         ]
@@ -217,7 +233,6 @@ class Working:
         effects: list[Effect] = []
         if self._runs(attempt):
             self._job = None
-            effects.append(ClearTimer("timeout"))
             if reason is not None:
                 effects.append(ClearTimer("grace"))
         elif attempt in self._aside:
