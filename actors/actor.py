@@ -7,10 +7,10 @@ stop every actor of the process: a logic that fails stops the engine with its st
 
 from __future__ import annotations
 
+import itertools
 import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
 from queue import SimpleQueue
 from typing import Any, Protocol
 
@@ -33,16 +33,14 @@ class Logic(Protocol):
 class Inbox:
     """First in first out, never blocks the sender. Holds plain messages from inside, envelopes from Pykka."""
 
-    __slots__ = ("_queue", "handled", "qsize")
+    __slots__ = ("_queue", "handled", "post", "qsize")
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self.qsize = self._queue.qsize
         self.handled = 0
-
-    def post(self, message: object) -> None:
+        self.post: Callable[[object], None] = self._queue.put
         """From inside the engine: no envelope, nobody waits."""
-        self._queue.put(message)
 
     def put(self, envelope: Envelope[Any]) -> None:
         self._queue.put(envelope)
@@ -63,31 +61,31 @@ class Desk:
     """Callers outside who wait for an answer, by correlation."""
 
     def __init__(self) -> None:
-        self._waiting: dict[ReplyId, Future[Any]] = {}
-        self._next = 0
+        self._waiting: dict[ReplyId, SimpleQueue[Any]] = {}
+        self._numbers = itertools.count(1)
+        self._closed: BaseException | None = None
 
-    def open(self, number: ReplyId) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._waiting[number] = future
-        return future
+    def open(self) -> tuple[ReplyId, SimpleQueue[Any]]:
+        """A new correlation, and where its answer will come."""
+        number = ReplyId(next(self._numbers))
+        answer: SimpleQueue[Any] = SimpleQueue()
+        self._waiting[number] = answer
+        if self._closed is not None:  # Asked after it is there, so that closing cannot miss it.
+            self.answer(number, self._closed)
+        return number, answer
 
     def forget(self, number: ReplyId) -> None:
         """Nobody waits any more; a late answer is dropped."""
         self._waiting.pop(number, None)
 
     def answer(self, number: ReplyId, value: Any) -> None:
-        future = self._waiting.pop(number, None)
-        if future is None:
-            return
-        try:
-            if isinstance(value, BaseException):
-                future.set_exception(value)
-            else:
-                future.set_result(value)
-        except InvalidStateError:
-            return  # Given up by the caller at this very moment.
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None:
+            waiting.put(value)
 
-    def fail_all(self, error: BaseException) -> None:
+    def close(self, error: BaseException) -> None:
+        """Everybody who waits, and everybody who comes later, gets this error."""
+        self._closed = error
         for number in list(self._waiting):
             self.answer(number, error)
 

@@ -6,10 +6,10 @@ new work first, then ends what runs, then the actors from the outside in.
 
 from __future__ import annotations
 
-import itertools
 import sys
 import uuid
 from collections.abc import Callable, Mapping
+from queue import Empty
 from typing import Any
 
 from actors.actions import load_callables
@@ -17,7 +17,7 @@ from actors.actor import Desk, LogicActor, Surroundings
 from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineFailed
+from actors.errors import EngineFailed, EngineStopped
 from actors.keeper import KeeperActor
 from actors.log import logger
 from actors.logic.history import Calendar
@@ -28,6 +28,7 @@ from actors.logic.working import Working
 from actors.messages import Bootstrap, ForwardedEvent, ScheduleEvents, StopAgents
 from actors.model import (
     DEFAULT_PRIORITY,
+    NOBODY,
     ActionSpec,
     AgentName,
     Definitions,
@@ -65,7 +66,6 @@ class Assembly:
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, self._fail)
-        self._replies = itertools.count(1)
         self._runners = build_runners(definitions, given, self.clock, self.name)
         self._actors: list[LogicActor] = []
         self.agent_names = agent_names(definitions)
@@ -130,16 +130,16 @@ class Assembly:
 
         Raises what the answer is if it is an error, and ``TimeoutError``.
         """
-        number = ReplyId(next(self._replies))
-        future = self.desk.open(number)
-        if self.failure is not None:
-            raise self.failure
+        number, answer = self.desk.open()
         self.tell(actor, make(number))
         try:
-            return future.result(timeout)
-        except TimeoutError:
+            value = answer.get(timeout=timeout)
+        except Empty:
             self.desk.forget(number)
-            raise
+            raise TimeoutError(f"no answer within {timeout} s") from None
+        if isinstance(value, BaseException):
+            raise value
+        return value
 
     def _fail(self, actor: str, trace: str) -> None:
         """A logic failed: its state cannot be trusted, so nothing goes on from it."""
@@ -149,7 +149,7 @@ class Assembly:
             self.failure = EngineFailed(
                 f"the {actor} failed ({last}); the engine has stopped, its state is as last saved"
             )
-        self.desk.fail_all(self.failure)
+        self.desk.close(self.failure)
 
     # --- stopping --------------------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Assembly:
         if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
         self.store.close()
-        self.desk.fail_all(self.failure or EngineFailed("the engine has stopped"))
+        self.desk.close(self.failure or EngineStopped("the engine is stopped"))
         return left
 
     def _drain(self, grace: float) -> None:
@@ -185,7 +185,7 @@ class Assembly:
 
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
-        self.tell(SCHEDULER, StopAgents(0, ReplyId(next(self._replies))))
+        self.tell(SCHEDULER, StopAgents(0, NOBODY))
 
 
 def _agent_maker(

@@ -41,7 +41,8 @@ class Asking:
     def __init__(self, books: Books, steering: Steering) -> None:
         self._books = books
         self._steering = steering
-        self._waiters: dict[InstanceKey, list[ReplyId]] = {}
+        self._waiters: dict[InstanceKey, list[tuple[ReplyId, int]]] = {}
+        """Who waits for an instance, and for which revision of it."""
         self._idle_waiters: list[ReplyId] = []
 
     def receive(self, message: Question) -> None:
@@ -73,7 +74,7 @@ class Asking:
             case AwaitReceipt(receipt, reply):
                 self._await_receipt(receipt, reply)
             case AwaitInstance(identity, reply):
-                self._await(self._books.by_id(identity), identity, reply)
+                self._await(self._books.by_id(identity), identity, reply, 0)
             case ReadEntities(entity, reply):
                 out.reply(reply, self._read_entities(entity))
             case ReadInstance(identity, reply):
@@ -96,30 +97,37 @@ class Asking:
         if not receipt.instances:
             self._books.out.reply(reply, None)
             return
-        live = self._books.by_id(receipt.instances[0])
         revision = receipt.revisions[0] if receipt.revisions else 0
-        if live is not None and live.continued_by is not None and revision > live.confirmed:
-            following = self._books.instances.live.get(live.continued_by)
-            if following is not None:
-                self._await(following, following.id, reply)
-                return
-        self._await(live, receipt.instances[0], reply)
+        self._await(self._books.by_id(receipt.instances[0]), receipt.instances[0], reply, revision)
 
-    def _await(self, instance: Instance | None, identity: str, reply: ReplyId) -> None:
-        """Answer now with the id of one that is not live: the store has it, or nobody."""
+    def _await(self, instance: Instance | None, identity: str, reply: ReplyId, revision: int) -> None:
+        """Answer now with the id of one that is not live: the store has it, or nobody.
+
+        An event that merged too late for an instance is waited for in the one that follows it.
+        """
         if instance is None:
             self._books.out.reply(reply, identity)
+            return
+        following = self._following(instance, revision)
+        if following is not None:
+            self._await(following, following.id, reply, following.confirmed)
         elif instance.unknown:
             self._books.out.reply(reply, self._books.view(instance))
         else:
-            self._waiters.setdefault(instance.key, []).append(reply)
+            self._waiters.setdefault(instance.key, []).append((reply, revision))
+
+    def _following(self, instance: Instance, revision: int) -> Instance | None:
+        if instance.continued_by is None or revision <= instance.confirmed:
+            return None
+        return self._books.instances.live.get(instance.continued_by)
 
     def _ended(self, instance: Instance) -> None:
-        replies = self._waiters.pop(instance.key, None)
-        if replies:
-            shown = self._books.view(instance)
-            for reply in replies:
-                self._books.out.reply(reply, shown)
+        for reply, revision in self._waiters.pop(instance.key, ()):
+            following = self._following(instance, revision)
+            if following is not None:
+                self._await(following, following.id, reply, following.confirmed)
+            else:
+                self._books.out.reply(reply, self._books.view(instance))
 
     # --- reading ---------------------------------------------------------------------------------
 

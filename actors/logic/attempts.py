@@ -48,6 +48,7 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        run.withdrawing = None if run.withdrawing is Withdrawal.QUEUE_TIMEOUT else run.withdrawing
         run.attempt.agent = message.agent
         run.attempt.assigned = run.attempt.assigned or message.at
         run.move(TaskStatus.RUNNING)
@@ -174,12 +175,12 @@ class Attempts:
         run.in_line = False
         run.attempts = run.attempts[:-1]  # It was never assigned.
         why = run.withdrawing
-        if instance.failing or instance.cancelling or why is None or why is Withdrawal.CANCELLED:
+        if instance.failing or instance.cancelling or why is Withdrawal.CANCELLED:
             self._endings.give_up(instance, run, now)
         elif why is Withdrawal.QUEUE_TIMEOUT:
             error = ErrorInfo("QueueTimeout", f"waited longer than {run.task.queue_timeout_ms} ms for an agent")
             self._endings.fail(instance, run, error, now)
-        elif instance.started:  # Another task of it began just before: its event was acted on in time.
+        elif instance.started:  # It, or another task of it, began just before: that was in time.
             run.withdrawing = None
             self._instances.make_ready(instance, run, now)
         elif not any(other.in_line for other in instance.runs):

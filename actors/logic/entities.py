@@ -149,6 +149,7 @@ class Triggers:
             table_form = workflow.trigger is Trigger.EVENT and workflow.trigger_event == EventType.DATA_READY
             if workflow.trigger is Trigger.STATE or table_form:
                 self._by_table.append(workflow)
+        self._state_only = [workflow for workflow in self._by_table if workflow.trigger is Trigger.STATE]
         self._on_data = self._by_event.get(EventType.DATA_READY, [])
 
     def listens_to(self, type_: str) -> bool:
@@ -172,18 +173,22 @@ class Triggers:
 
     def for_row(self, entity: Entity) -> list[Workflow]:
         """Workflows that the table alone starts for a pending entity; ``event`` is null for them."""
-        matching = []
-        for workflow in self._by_table:
-            try:
-                if _holds(workflow, entity, None, entity.priority):
-                    matching.append(workflow)
-            except ConditionError:
-                continue  # It reads an event, and there is none.
-        return matching
+        return _without_event(self._by_table, entity)
 
     def state_only(self, entity: Entity) -> list[Workflow]:
         """Of those, the ones no event starts."""
-        return [workflow for workflow in self.for_row(entity) if workflow.trigger is Trigger.STATE]
+        return _without_event(self._state_only, entity)
+
+
+def _without_event(workflows: Iterable[Workflow], entity: Entity) -> list[Workflow]:
+    matching = []
+    for workflow in workflows:
+        try:
+            if _holds(workflow, entity, None, entity.priority):
+                matching.append(workflow)
+        except ConditionError:
+            continue  # It reads an event, and there is none.
+    return matching
 
 
 def _holds(workflow: Workflow, entity: Entity, event: Event | None, priority: Priority) -> bool:

@@ -26,6 +26,7 @@ from actors.model import (
     Priority,
     TaskKey,
     Workflow,
+    WorkflowId,
 )
 from actors.views import ChangeType
 
@@ -42,6 +43,7 @@ class Instances:
         self._keys = 0
         self._orders = 0
         self._second = 0
+        self._names: dict[WorkflowId, tuple[str, ...]] = {}
         self._taken: dict[tuple[str, EntityId], int] = {}
         """Names used in this second, and how often, so that readable ids never collide."""
 
@@ -76,7 +78,10 @@ class Instances:
             self._second = second
             self._taken.clear()
         entity, taken = instance.entity, self._taken
-        names = [str(instance.workflow.id), *[task.id for task in instance.workflow.tasks]]
+        names = self._names.get(instance.workflow.id)
+        if names is None:
+            names = (instance.workflow.id, *[task.id for task in instance.workflow.tasks])
+            self._names[instance.workflow.id] = names
         suffix = 1 + max([taken.get((name, entity), 0) for name in names])
         for name in names:
             taken[name, entity] = suffix

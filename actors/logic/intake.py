@@ -71,7 +71,8 @@ class Intake:
         matching, failures = self._triggers.for_event(event, entity, forwarded.priority)
         for failure in failures:
             self._out.change(ChangeType.CONDITION_FAILED, now, entity=entity.id, detail={"error": str(failure)})
-        matching = [workflow for workflow in matching if not _own_outcome(workflow, event)]
+        if event.type in OUTCOMES:
+            matching = [workflow for workflow in matching if not _own_outcome(workflow, event)]
         by_state: list[Workflow] = []
         if event.type in ARRIVALS:
             by_state = self._triggers.state_only(entity)
@@ -198,6 +199,4 @@ class Intake:
 
 def _own_outcome(workflow: Workflow, event: Event) -> bool:
     """Whether the event tells of a task of this very workflow: it would start itself for ever."""
-    if event.type not in OUTCOMES:
-        return False
     return isinstance(event.data, dict) and event.data.get("workflow") == workflow.id

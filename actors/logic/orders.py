@@ -13,7 +13,7 @@ from actors.messages import (
     StopGraceOver,
     TaskWithdrawn,
 )
-from actors.model import NS_PER_MS, Instant, Millis, Priority, ReplyId, StopReason, TaskKey, WorkflowId
+from actors.model import NOBODY, NS_PER_MS, Instant, Millis, Priority, ReplyId, StopReason, TaskKey, WorkflowId
 
 
 class Orders:
@@ -99,10 +99,12 @@ class Orders:
             floor.count(workflow, 0)
 
     def stop(self, grace: Millis, reply: ReplyId, now: Instant) -> None:
+        """Stop everything; a second, harder stop may come, with its own asker or with none."""
         floor = self._floor
-        if self.stopping:  # A second, harder stop answers the first as well.
+        if self.stopping and reply != NOBODY:
             floor.effects.append(Reply(self.stopping, None))
-        self.stopping = reply
+        if self.stopping is None or reply != NOBODY:
+            self.stopping = reply
         self._stop_grace = grace
         for waiting in [w for w in floor.line if w.home is not None]:
             self.cancel(waiting.job.attempt.task, StopReason.SHUTDOWN, now)
