@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -335,7 +335,7 @@ async def async_saves(ctx: Context) -> str:
     return "done"
 
 
-def yields(ctx: Context) -> Iterator[Any]:
+def yields(ctx: Context) -> Generator[Any, None, str]:
     for number in ctx.params["numbers"]:
         yield {"number": number}
     ctx.log.info("here")

@@ -187,8 +187,7 @@ class World:
                 self._credited[attempt] = self._credited.get(attempt, 0) + 1
                 self.runner.credit(attempt)
             with self._changed:
-                seen = len(told.messages)
-                self._changed.wait_for(lambda seen=seen: len(told.messages) > seen, 0.1)
+                self._changed.wait(0.01)
             assert time.monotonic() < end, f"it did not say {text!r}: {told}"
 
     def ended(self, attempt: AttemptId) -> Outcome:
@@ -203,6 +202,11 @@ class World:
         seen = len(told.messages)
         with self._changed:
             assert not self._changed.wait_for(lambda: len(told.messages) > seen, seconds), told.messages[seen:]
+
+    def nothing_or_end(self, attempt: AttemptId, seconds: float = 0.005) -> None:
+        """A short pause, or the attempt's end if that comes first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.told[attempt].outcome is not None, seconds)
 
     def suspended(self, attempt: AttemptId) -> None:
         told = self.told[attempt]
