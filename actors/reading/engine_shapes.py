@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from actors.model import EntityStatus, OnUnknownEntity, Settings
-from actors.reading.fields import Count, Duration, Filled, Id, Positive, Text, Wait
+from actors.reading.fields import Count, Duration, Filled, Id, Positive, Text, Unset, Wait
 from actors.reading.shapes import Shape, default_of
 
 
@@ -41,7 +41,7 @@ class EntityShape(Shape):
     """pending if not given."""
     priority: Count | None = None
     """0 is the most important; 2 if not given."""
-    last_processed: None = None
+    last_processed: Unset = None
     """Set by the engine; may stand here empty."""
     data: Any = None
     """Whatever the workflows need."""
@@ -74,6 +74,7 @@ class SettingsShape(Shape):
     """The engine's own settings."""
 
     unread = frozenset({"entities", "events"})
+    elsewhere = dict.fromkeys(("workflows", "tasks"), "workflows stand in files of their own")
 
     agents: Any = _default("agents")[0].count
     """How many, or groups by name: {local: {count: 3, capabilities: [all]}}."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Collection, Iterable
 
@@ -11,7 +12,7 @@ from actors.reading.nodes import Mark, Node, Path, clip, find, place
 MAX_FAULTS = 1_000
 MAX_CONDITIONS = 65_536
 """Characters of all conditions in one file: the library takes about 5 µs for each."""
-_MAX_COMPARED = 20_000
+_MAX_COMPARED = 10_000
 """Pairs of names compared for suggestions in one run: hostile files would otherwise buy minutes."""
 
 
@@ -33,7 +34,9 @@ class Faults:
 
     def sorted(self) -> list[Fault]:
         """Each once, file by file, from the top; the rest beyond ``MAX_FAULTS`` is a number."""
-        kept = sorted(dict.fromkeys(self._faults), key=lambda fault: (fault.file, fault.line, fault.column))
+        kept = sorted(
+            dict.fromkeys(map(_printable, self._faults)), key=lambda fault: (fault.file, fault.line, fault.column)
+        )
         if len(kept) <= MAX_FAULTS:
             return kept
         more = len(kept) - MAX_FAULTS
@@ -44,11 +47,18 @@ class Faults:
         """``; did you mean 'collect'?`` if a known name is close, else nothing."""
         if len(name) > 60 or len(known) > 1_000 or self._compared > _MAX_COMPARED:
             return ""
-        near = [candidate for candidate in known if abs(len(candidate) - len(name)) <= 1 + len(name) // 3]
+        near = [candidate for candidate in known if abs(len(candidate) - len(name)) <= 2 + len(name) // 3]
         self._compared += len(near)
         by_folded = {candidate.casefold(): candidate for candidate in near}
         close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
         return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+
+
+def _printable(fault: Fault) -> Fault:
+    """The same fault: names of files and words in them may hold what steers a terminal, or breaks an encoding."""
+    if fault.file.isprintable() and fault.message.isprintable():
+        return fault
+    return dataclasses.replace(fault, file=clip(fault.file, 1_000), message=clip(fault.message, 1_000))
 
 
 class Source:

@@ -72,6 +72,11 @@ def _check_argument(value: Any) -> str:
     return value
 
 
+def _check_unset(value: Any) -> None:
+    if value is not None:
+        raise wrong("is set by the engine; leave it empty")
+
+
 def id_schema() -> dict[str, Any]:
     """An id in JSON Schema: text, or a whole number written without quotes."""
     text = {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": r"^[^\s/\\]+$"}
@@ -83,6 +88,7 @@ _TEXT_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": MAX_TEXT}
 Id: TypeAlias = Annotated[str, BeforeValidator(check_id), WithJsonSchema(id_schema())]
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_text), WithJsonSchema(_TEXT_SCHEMA)]
 Filled: TypeAlias = Annotated[str, BeforeValidator(_check_filled), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1})]
+Unset: TypeAlias = Annotated[None, BeforeValidator(_check_unset), WithJsonSchema({"type": "null"})]
 Cel: TypeAlias = Annotated[str, BeforeValidator(_check_condition), WithJsonSchema({"type": "string", "minLength": 1})]
 Argument: TypeAlias = Annotated[
     str, BeforeValidator(_check_argument), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-MAX_CYCLES = 20
+MAX_CYCLES = 10
 """Each costs a pass over the graph; who has more has enough to do with these."""
 
 

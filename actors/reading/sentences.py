@@ -34,7 +34,7 @@ class Checked(NamedTuple):
     """Those that were given and are not, or were needed and not given."""
 
 
-def check(shape: type[Shape], source: Source, path: Path, *, known: Mapping[str, Any] | None = None) -> Checked:
+def check(shape: type[Shape], source: Source, path: Path, *, known: Mapping[str, str] | None = None) -> Checked:
     """Read the mapping at the path; ``known`` are fields given by other means (a mapping's key as id).
 
     A field without a value is a field not given. All that is wrong is reported to the source.
@@ -44,11 +44,18 @@ def check(shape: type[Shape], source: Source, path: Path, *, known: Mapping[str,
         source.fault(path, f"{_MAPPING}{_not(node.value)}")
         return Checked({}, frozenset(shape.model_fields))
     given = {name: _given(shape, name, below) for name, below in node.value.items() if below.value is not None}
-    given |= known or {}
+    for name, value in (known or {}).items():
+        if name in given and str(given[name]) != value:
+            source.fault((*path, name), f"differs from its key '{clip(value)}'; leave it out")
+        given[name] = value
     for name in node.value:
-        if name not in shape.model_fields:
+        if name in shape.elsewhere:
+            source.key_fault((*path, name), f"unknown field '{name}'; {shape.elsewhere[name]}")
+        elif name not in shape.model_fields:
             _unknown(source, (*path, name), shape.model_fields)
-            given.pop(name, None)
+        else:
+            continue
+        given.pop(name, None)
     missing = shape.needs - given.keys()
     for name in sorted(missing):
         if name in node.value:

@@ -7,6 +7,7 @@ is checked in ``workflows``. Defaults come from the model, so that they stand in
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,6 +23,9 @@ class Shape(BaseModel):
     """Fields that must be given. To pydantic none is required, so that what is right can be read beside what is not."""
     unread: ClassVar[frozenset[str]] = frozenset()
     """Lists whose items are checked one by one, elsewhere."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = {}
+    """Fields that belong into another file, and which."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
@@ -123,6 +127,7 @@ class WorkflowShape(Shape):
     """Tasks that an event, the state table or a person starts for an entity."""
 
     needs = frozenset({"id", "tasks"})
+    elsewhere = dict.fromkeys(("settings", "agents", "entities", "events"), "settings stand in engine.yaml")
     unread = frozenset({"tasks"})
 
     id: Id | None = None

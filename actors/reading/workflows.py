@@ -28,7 +28,6 @@ def read_workflow(
     checked = check(WorkflowShape, source, path, known={"id": key} if key is not None else {})
     fields = dict(checked.fields)
     fields.pop("tasks", None)
-    _check_key(source, path, key)
     _check_trigger(source, path, checked, event_types)
     tasks = _tasks(source, (*path, "tasks"), actions)
     if "when" in fields:
@@ -38,13 +37,6 @@ def read_workflow(
         return None
     fields["id"] = WorkflowId(fields["id"])
     return Workflow(tasks=tasks, dependants=dependants([task.depends_on for task in tasks]), **fields)
-
-
-def _check_key(source: Source, path: Path, key: str | None) -> None:
-    """In a mapping the key is the id; one inside may only repeat it."""
-    own = find(source.root, path).mapping().get("id")
-    if key is not None and own is not None and own.value is not None and str(own.value) != key:
-        source.fault((*path, "id"), f"differs from its key '{clip(key)}'; leave it out")
 
 
 def _check_trigger(source: Source, path: Path, checked: Checked, event_types: Collection[str]) -> None:

@@ -234,10 +234,8 @@ def test_data_nested_deeper_than_the_library_can_bear_is_refused(levels: int) ->
 
 @pytest.mark.parametrize("value", [2**70, float("nan"), "\ud800", b"x", object(), {1: 2}, {None: 1}])
 def test_data_that_is_not_json_never_raises_anything_else(value: Any) -> None:
-    try:
-        compile("entity.data == 1")({**ENTITY, "data": value}, None)
-    except ConditionError as error:
-        assert "cannot be evaluated" in str(error)
+    with contextlib.suppress(ConditionError):
+        assert compile("entity.data == 1")({**ENTITY, "data": value}, None) is False
 
 
 @pytest.mark.parametrize(
@@ -256,12 +254,12 @@ def test_data_that_is_not_json_never_raises_anything_else(value: Any) -> None:
 )
 def test_no_condition_costs_more_than_a_second(text: str, data: Any) -> None:
     condition = compile(text)
-    began = time.perf_counter()
+    began = time.process_time()
 
     with contextlib.suppress(ConditionError):
         condition({**ENTITY, "data": data}, None)
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 WORDS = st.sampled_from(
@@ -298,9 +296,10 @@ def test_any_text_is_either_refused_or_evaluated(text: str) -> None:
     try:
         condition = compile(text)
     except DefinitionError as error:
-        assert all(fault.line >= 1 and fault.column >= 1 for fault in error.faults)
+        refusal = error
+    else:
+        with contextlib.suppress(ConditionError):
+            assert condition(ENTITY, EVENT) in (True, False)
         return
-    try:
-        assert condition(ENTITY, EVENT) in (True, False)
-    except ConditionError:
-        pass
+    assert refusal.faults
+    assert all(fault.line >= 1 and fault.column >= 1 for fault in refusal.faults)

@@ -351,8 +351,10 @@ def test_an_isolation_that_the_action_cannot_have_is_refused() -> None:
     ]
 
     assert refused({"id": "w", "tasks": tasks}) == [
-        "tasks[0].isolation: another process cannot import action 'local'; move it to a module, or use isolation thread",
-        "tasks[1].isolation: action 'act' would block the event loop; make it an async function, or use isolation thread",
+        "tasks[0].isolation: another process cannot import action 'local'; move it to a module, "
+        "or use isolation thread",
+        "tasks[1].isolation: action 'act' would block the event loop; make it an async function, "
+        "or use isolation thread",
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,7 +71,7 @@ def test_a_cycle_follows_the_dependencies_and_shares_no_place_with_another(graph
 
     for cycle in found:
         assert cycle[0] == cycle[-1] == min(cycle)
-        assert all(after in graph[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in graph[before] for before, after in itertools.pairwise(cycle))
     places = [place for cycle in found for place in cycle[1:]]
     assert len(places) == len(set(places))
 
