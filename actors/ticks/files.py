@@ -36,7 +36,7 @@ class TickFile:
     ) -> Iterator[Tick | BadLine]:
         """Each line from ``after`` to the byte ``until`` (the end of the file at most), of one entity or of all.
 
-        With ``entity``, lines that do not name it are passed over, usable or not. Raises
+        With ``entity``, whatever is not a usable line of it is passed over. Raises
         ``RequestError`` if the file cannot be read or lacks a column, ``NotFoundError`` if
         there is none.
         """

@@ -87,19 +87,30 @@ def test_many_processes_that_place_the_same_and_other_orders_make_each_once(ledg
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import ledger, pathlib\n"
         "book = ledger.Ledger(pathlib.Path(sys.argv[2]))\n"
-        "for n in range(20):\n"
+        "print(flush=True); sys.stdin.readline()\n"
+        "for n in range(60):\n"
         "    try: book.place(ledger.Order(f'k{n}', 'a', '000001', 'd', '09:31:00', 'BUY', 10.0, 100),"
-        " ledger.Opening(15_000, 0))\n"
+        " ledger.Opening(50_000, 0))\n"
         "    except ledger.Refused: pass\n"
     )
     command = [sys.executable, "-c", script, str(folder), str(path)]
-    running = [subprocess.Popen(command) for _ in range(3)]
+    running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        assert process.stdout is not None
+        process.stdout.readline()
 
-    assert [process.wait(30) for process in running] == [0, 0, 0]
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in running:
+        process.communicate(timeout=30)
+
+    assert [process.returncode for process in running] == [0, 0, 0]
     with closing(ledger.Ledger(path)) as book:
-        # 15,000 yuan buy fifteen lots at 10 yuan; whichever process comes first, no lot is bought twice.
-        assert sorted(one.key for one in book.orders("a")) == sorted({one.key for one in book.orders("a")})
-        assert len(book.orders("a")) == 15
+        # 50,000 yuan buy fifty lots at 10 yuan; whichever process comes first, no key is bought twice.
+        keys = [one.key for one in book.orders("a")]
+    assert len(keys) == len(set(keys)) == 50
 
 
 def test_run_as_a_program_it_shows_what_the_newest_account_did(ledger: Any, tmp_path: Path) -> None:

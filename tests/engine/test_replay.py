@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.errors import EngineStopped, NotFoundError, Overloaded, RequestError
+from actors.errors import EngineStopped, NotFoundError, Overloaded, RefusedError, RequestError
 from actors.model import Event
 from actors.replay import MAX_BATCH, MAX_FAULTS, Batch, Progress, batches, replay
 from actors.ticks.columns import Column, Columns, Kind
@@ -198,6 +198,24 @@ def test_an_event_that_is_refused_is_told_by_its_line_and_its_neighbours_are_pub
     assert engine.prices == [0, 1, 2, 3, 4, 5, 6, 8, 9]
     assert (result.published, result.skipped, result.duplicates) == (9, 1, 0)
     assert result.faults == (f"{tmp_path}/ticks_20240102.csv:9: no sevens",)
+
+
+def test_what_was_accepted_beside_a_refused_event_is_no_duplicate_when_it_is_handed_over_alone(tmp_path: Path) -> None:
+    class TakesTheOthers(Recorder):
+        """As the engine does when the keeper refuses one of several."""
+
+        def publish_many(self, events: Sequence[Event]) -> list[Receipt]:
+            receipts = self._take([event for event in events if event.data["price"] != 7])
+            if len(receipts) < len(events):
+                raise RefusedError("no sevens")
+            return receipts
+
+    engine = TakesTheOthers()
+
+    result = replay(engine, write(tmp_path, *numbered(10)), speed=math.inf)
+
+    assert len(engine.accepted) == 9
+    assert (result.published, result.skipped, result.duplicates) == (9, 1, 0)
 
 
 def test_replayed_again_into_the_same_store_everything_is_a_duplicate(tmp_path: Path) -> None:
