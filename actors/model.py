@@ -341,14 +341,35 @@ class AttemptId(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a workflow instance comes from: what its readable ids are made of.
+
+    They keep the shape ``workflow_entity_epochseconds`` and ``task_entity_epochseconds``, with
+    the instance's creation second, and ``_2`` and so on where that has been taken.
+    """
+
+    store: str
+    workflow: WorkflowId
+    entity: EntityId
+    second: int
+    suffix: int = 1
+
+    def named(self, name: str) -> str:
+        """The readable id of the instance (by its workflow's id) or of a task (by the task's)."""
+        end = f"_{self.suffix}" if self.suffix > 1 else ""
+        return f"{name}_{self.entity}_{self.second}{end}"
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """What a runner needs to run one attempt, and what the action sees of it: plain values."""
+    """What a runner needs to run one attempt, and what the action sees of it: plain values.
+
+    Ids are made when asked for: a hundred thousand waiting jobs need not carry their texts.
+    """
 
     attempt: AttemptId
-    workflow: WorkflowId
+    origin: Origin
     task: Task
-    task_id: str
-    instance_id: str
     priority: Priority
     entity: Entity
     event: Event | None
@@ -359,7 +380,23 @@ class Job:
     """The newest checkpoint of earlier attempts, else None."""
     merged: int
     """How many events it stands for."""
-    idempotency_key: str
+
+    @property
+    def workflow(self) -> WorkflowId:
+        return self.origin.workflow
+
+    @property
+    def task_id(self) -> str:
+        return self.origin.named(self.task.id)
+
+    @property
+    def instance_id(self) -> str:
+        return self.origin.named(self.origin.workflow)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of the task, and in no other store."""
+        return f"{self.origin.store}-{self.attempt.task}"
 
 
 class OutcomeKind(StrEnum):

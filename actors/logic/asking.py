@@ -117,9 +117,8 @@ class Asking:
             self._waiters.setdefault(instance.key, []).append((reply, revision))
 
     def _following(self, instance: Instance, revision: int) -> Instance | None:
-        if instance.continued_by is None or revision <= instance.confirmed:
-            return None
-        return self._books.instances.live.get(instance.continued_by)
+        """The instance after it, if that is the one which acts on this revision."""
+        return None if revision <= instance.confirmed else self._books.instances.continuation(instance)
 
     def _ended(self, instance: Instance) -> None:
         for reply, revision in self._waiters.pop(instance.key, ()):
@@ -160,12 +159,12 @@ class Asking:
         facts: dict[str, object] = {
             "task_id": identity,
             "status": str(run.status),
-            "priority": instance.task_priority(run),
+            "priority": instance.task_priority(run.task),
             "preemptions": run.preemptions,
         }
         if run.in_line:
             self._books.out.send(
-                SCHEDULER, ExplainWaiting(instance.task_key(run), {**facts, "why": "on its way"}, reply)
+                SCHEDULER, ExplainWaiting(instance.task_key(run.task), {**facts, "why": "on its way"}, reply)
             )
             return
         if run.status is TaskStatus.UNKNOWN:

@@ -139,7 +139,7 @@ class Attempts:
                 return  # The engine stops; it stays pending.
         self._out.task_change(type_, now, instance, run, detail)
         if judgement.delay:
-            key = instance.task_key(run)
+            key = instance.task_key(run.task)
             self._out.set_timer(("backoff", key), now + judgement.delay * NS_PER_MS, BackoffOver(key))
         else:
             self._instances.make_ready(instance, run, now)
@@ -199,7 +199,7 @@ class Attempts:
         waiting = [run for run in instance.runs if run.in_line]
         for run in waiting:
             run.withdrawing = Withdrawal.EXPIRED
-            self._out.send(SCHEDULER, WithdrawTask(instance.task_key(run)))
+            self._out.send(SCHEDULER, WithdrawTask(instance.task_key(run.task)))
         if not waiting:
             self._endings.expire(instance, now)
 

@@ -47,7 +47,8 @@ class Books:
                 rest = identity[len(name) + 1 :]
                 for parts in (1, 2):  # entity_second, or entity_second_suffix
                     entity = rest.rsplit("_", parts)[0]
-                    for instance in self.instances.lanes.of(workflow.id, EntityId(entity)):
+                    row = self.table.get(EntityId(entity))
+                    for instance in () if row is None else row.unfinished(workflow.id):
                         if instance.id == identity:
                             return instance, None
                         for run in instance.runs:

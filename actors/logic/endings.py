@@ -7,7 +7,7 @@ of it is left in line or running, and nothing is unknown.
 from __future__ import annotations
 
 from actors.effects import SCHEDULER
-from actors.logic.entities import StateTable, Triggers
+from actors.logic.entities import Row, StateTable, Triggers
 from actors.logic.history import record
 from actors.logic.instances import Instances
 from actors.logic.outbox import Outbox
@@ -107,9 +107,9 @@ class Endings:
         for run in instance.runs:
             if run.in_line and run.open:
                 run.withdrawing = Withdrawal.CANCELLED
-                self._out.send(SCHEDULER, CancelTask(instance.task_key(run)))
+                self._out.send(SCHEDULER, CancelTask(instance.task_key(run.task)))
             elif run.open:  # Waiting for its backoff.
-                self._out.clear_timer(("backoff", instance.task_key(run)))
+                self._out.clear_timer(("backoff", instance.task_key(run.task)))
                 self.finish(instance, run, TaskStatus.CANCELLED)
                 self._out.task_change(ChangeType.TASK_CANCELLED, now, instance, run)
 
@@ -134,28 +134,28 @@ class Endings:
                     self._instances.shut_run(instance, run)
                 run.move(TaskStatus.CANCELLED)
             if run.task.queue_timeout_ms is not None:
-                self._out.clear_timer(("queue", instance.task_key(run)))
+                self._out.clear_timer(("queue", instance.task_key(run.task)))
         instance.move(status)
         instance.completed_at = now
         self.counts[status] += 1
         if instance.deadline is not None:
             self._out.clear_timer(("valid", instance.key))
-        if instance.started and (instance.offered is not None or instance.newest is not None):
-            self._instances.continue_(instance, now)
-        continued = self._instances.live.get(instance.continued_by) if instance.continued_by is not None else None
+        if instance.started:
+            self._instances.continue_late(instance, now)
+        continued = self._instances.continuation(instance)
         self._out.finished.append(record(instance, continued.id if continued is not None else None))
         self.just_ended.append(instance)
         del self._instances.live[instance.key]
         self._out.instance_change(ChangeType.INSTANCE_ENDED, now, instance)
-        following = self._instances.lanes.remove(instance)
-        self._end_round(instance, now)
+        row = self._table.get(instance.entity)
+        assert row is not None
+        following = row.take_out(instance)
+        self._end_round(instance, row, now)
         if following is not None:
             self._instances.activate(following, now)
 
-    def _end_round(self, instance: Instance, now: Instant) -> None:
+    def _end_round(self, instance: Instance, row: Row, now: Instant) -> None:
         """The entity's status, when this was its last unfinished instance."""
-        row = self._table.get(instance.entity)
-        assert row is not None
         row.live -= 1
         workflow = instance.workflow
         if instance.status in (InstanceStatus.FAILED, InstanceStatus.CANCELLED):
@@ -186,4 +186,4 @@ class Endings:
                 "result": run.result,
                 "error": error_text(run.error),
             }
-            self._out.derived.append(Event(type_, instance.entity, instance.task_priority(run), data))
+            self._out.derived.append(Event(type_, instance.entity, instance.task_priority(run.task), data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from actors.errors import ConditionError
+from actors.logic.lanes import Lanes
 from actors.logic.transitions import ENTITY_MOVES
 from actors.model import (
     DEFAULT_PRIORITY,
@@ -27,12 +28,13 @@ ARRIVALS = frozenset({EventType.DATA_READY, EventType.HIGH_PRIORITY_ARRIVED})
 OUTCOMES = frozenset({EventType.TASK_COMPLETED, EventType.TASK_FAILED})
 
 
-class Row:
-    """An entity, and the round of instances that runs for it."""
+class Row(Lanes):
+    """An entity, its lanes, and the round of instances that runs for it."""
 
     __slots__ = ("entity", "failed", "live", "next_phase")
 
     def __init__(self, entity: Entity) -> None:
+        super().__init__()
         self.entity = entity
         self.live = 0
         """Unfinished instances."""

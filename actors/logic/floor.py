@@ -90,7 +90,7 @@ class Floor:
         task = running.job.task
         if resumed:
             self.suspended -= 1
-            waiting.paused += now - waiting.suspended_at
+            waiting.paused += now - waiting.since
             running.sent = True
             waiting.home = None
             self.tell(agent.name, ResumeAttempt(running.job, agent.incarnation, waiting.paused))

@@ -45,7 +45,7 @@ def _task(instance: Instance, run: Run) -> Record:
         task.id,
         task.action if task.action is not None else (task.run or ("",))[0],
         str(run.status),
-        instance.task_priority(run),
+        instance.task_priority(task),
         run.result,
         _error(run.error),
         (run.retries, task.retry, run.preemptions, run.losses),

@@ -6,11 +6,13 @@ revised, otherwise by the one that follows it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from actors.effects import SCHEDULER
 from actors.logic.entities import Row, StateTable
-from actors.logic.lanes import Lanes
 from actors.logic.outbox import Outbox
-from actors.logic.workflows import Instance, Run
+from actors.logic.workflows import Instance, Revising, Run
 from actors.messages import ChangePriority, QueueTimeoutDue, ReadyTask, ReviseTasks, ValidityOver
 from actors.model import (
     MAX_TASKS,
@@ -23,12 +25,17 @@ from actors.model import (
     InstanceKey,
     Instant,
     Job,
+    Json,
+    Origin,
     Priority,
+    Task,
     TaskKey,
     Workflow,
     WorkflowId,
 )
 from actors.views import ChangeType
+
+_NO_INPUTS: Mapping[str, Json] = MappingProxyType({})
 
 
 class Instances:
@@ -37,30 +44,44 @@ class Instances:
         self._out = out
         self._store_id = store_id
         self.live: dict[InstanceKey, Instance] = {}
-        self.lanes = Lanes()
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
         self._keys = 0
         self._orders = 0
         self._second = 0
         self._names: dict[WorkflowId, tuple[str, ...]] = {}
-        self._taken: dict[tuple[str, EntityId], int] = {}
-        """Names used in this second, and how often, so that readable ids never collide."""
+        self._taken: dict[EntityId, tuple[str, ...]] = {}
+        """Names used for an entity in this second, so that readable ids never collide."""
 
     # --- starting --------------------------------------------------------------------------------
 
     def begin(self, workflow: Workflow, row: Row, now: Instant) -> Instance:
         """A new instance at the end of its line; ``launch`` it when it has its event."""
         self._keys += 1
-        instance = Instance(InstanceKey(self._keys), workflow, row.entity.id, now)
-        self._name(instance, now)
+        instance = Instance(InstanceKey(self._keys), workflow, self._origin(workflow, row.entity.id, now), now)
         self.live[instance.key] = instance
         row.live += 1
         if row.entity.status is not EntityStatus.PROCESSING:
             row.set(status=EntityStatus.PROCESSING)
             self._out.change(ChangeType.ENTITY_CHANGED, now, entity=row.entity.id, status=EntityStatus.PROCESSING)
-        instance.active = self.lanes.append(instance)
+        instance.active = row.line_up(instance)
         return instance
+
+    def _origin(self, workflow: Workflow, entity: EntityId, now: Instant) -> Origin:
+        """Readable ids that nothing else of this second has."""
+        second = int(self._out.calendar.utc(now))
+        if second != self._second:
+            self._second = second
+            self._taken.clear()
+        names = self._names.get(workflow.id)
+        if names is None:
+            names = self._names[workflow.id] = (workflow.id, *[task.id for task in workflow.tasks])
+        taken = self._taken.get(entity)
+        if taken is None:  # The usual case: one workflow for the entity in this second.
+            self._taken[entity] = names
+            return Origin(self._store_id, workflow.id, entity, self._second)
+        self._taken[entity] = taken + names
+        return Origin(self._store_id, workflow.id, entity, self._second, 1 + max(map(taken.count, names)))
 
     def launch(self, instance: Instance, now: Instant) -> None:
         self._out.instance_change(ChangeType.INSTANCE_CREATED, now, instance)
@@ -68,28 +89,26 @@ class Instances:
             self.activate(instance, now)
 
     def activate(self, instance: Instance, now: Instant) -> None:
+        """Its turn has come: give its first tasks to the scheduler."""
         instance.active = True
-        for run in instance.roots():
-            self.make_ready(instance, run, now)
+        instance.sent_at = now
+        instance.first_order = self._orders + 1
+        for task in instance.workflow.tasks:
+            if task.depends_on:
+                continue
+            self._orders += 1
+            instance.open += 1
+            self._out.ready.append(self._first_attempt(instance, task, self._orders, (instance.event, instance.merged)))
+            self._set_queue_timeout(instance, task, now)
+            if self._out.wants(ChangeType.TASK_READY):
+                self._out.task_change(ChangeType.TASK_READY, now, instance, instance.runs[task.index])
+        self.working += 1
 
-    def _name(self, instance: Instance, now: Instant) -> None:
-        second = int(self._out.calendar.utc(now))
-        if second != self._second:
-            self._second = second
-            self._taken.clear()
-        entity, taken = instance.entity, self._taken
-        names = self._names.get(instance.workflow.id)
-        if names is None:
-            names = (instance.workflow.id, *[task.id for task in instance.workflow.tasks])
-            self._names[instance.workflow.id] = names
-        suffix = 1 + max([taken.get((name, entity), 0) for name in names])
-        for name in names:
-            taken[name, entity] = suffix
-        instance.second, instance.suffix = second, suffix
+    # --- merging ---------------------------------------------------------------------------------
 
-    def mergeable(self, workflow: Workflow, entity: EntityId) -> Instance | None:
+    def mergeable(self, workflow: Workflow, row: Row | None) -> Instance | None:
         """The instance into which an event for this pair merges, if there is one."""
-        last = self.lanes.last(workflow.id, entity)
+        last = None if row is None else row.last(workflow.id)
         if last is None or not last.merges():
             return None
         if workflow.coalesce is Coalesce.ALL and not last.from_table:
@@ -100,66 +119,74 @@ class Instances:
         """A newer event for an instance without a started attempt."""
         instance.revision += 1
         instance.from_table = False
-        if not instance.sent:
+        if instance.sent_at is None:
             instance.event, instance.confirmed = event, instance.revision
             instance.merged += count
-        else:
-            instance.newest = event
-            instance.newest_merged += count
-            if instance.offered is None:
-                self._offer(instance)
-
-    def _offer(self, instance: Instance) -> None:
-        """Ask the scheduler to take the newest event into jobs that it already has."""
-        event = instance.newest
-        if event is None:
             return
-        instance.offered, instance.newest = event, None
-        instance.offered_revision = instance.revision
-        instance.offered_merged, instance.newest_merged = instance.newest_merged, 0
-        runs = [run for run in instance.roots() if run.in_line]
-        jobs = [self._ready_task(instance, run, event, instance.merged + instance.offered_merged) for run in runs]
+        if instance.revising is None:
+            instance.revising = Revising()
+        revising = instance.revising
+        revising.newest = event
+        revising.newest_merged += count
+        if revising.offered is None:
+            self._offer(instance, revising)
+
+    def _offer(self, instance: Instance, revising: Revising) -> None:
+        """Ask the scheduler to take the newest event into jobs that it already has."""
+        event = revising.newest
+        revising.offered, revising.newest = event, None
+        revising.offered_revision = instance.revision
+        revising.offered_merged, revising.newest_merged = revising.newest_merged, 0
+        stands_for = (event, instance.merged + revising.offered_merged)
+        roots = [task for task in instance.workflow.tasks if not task.depends_on]
+        if not instance.untouched:
+            roots = [task for task in roots if instance.runs[task.index].in_line]
+        jobs = [self._first_attempt(instance, task, 0, stands_for) for task in roots]
         self._out.send(SCHEDULER, ReviseTasks(instance.key, tuple(jobs)))
 
     def revised(self, key: InstanceKey, now: Instant, *, taken: bool) -> None:
+        """The scheduler's answer to an offer."""
         instance = self.live.get(key)
-        if instance is None or instance.offered is None:
+        revising = None if instance is None else instance.revising
+        if instance is None or revising is None or revising.offered is None:
             return
         if taken:
-            instance.event = instance.offered
-            instance.merged += instance.offered_merged
-            instance.offered = None
-            instance.confirmed = instance.offered_revision
-            if instance.newest is not None and instance.merges():
-                self._offer(instance)
+            instance.event = revising.offered
+            instance.merged += revising.offered_merged
+            instance.confirmed = revising.offered_revision
+            revising.offered = None
+            if revising.newest is not None and instance.merges():
+                self._offer(instance, revising)
                 return
-        if instance.offered is not None or instance.newest is not None:
-            self.continue_(instance, now)
+        self.continue_late(instance, now)
 
-    def continue_(self, instance: Instance, now: Instant) -> None:
-        """What merged too late runs once more, in the instance that follows."""
-        event = instance.newest or instance.offered
-        count = instance.newest_merged + (instance.offered_merged if instance.offered is not None else 0)
-        instance.offered = instance.newest = None
-        instance.newest_merged = 0
-        row = self._table.get(instance.entity)
-        if event is None or row is None:
+    def continue_late(self, instance: Instance, now: Instant) -> None:
+        """What merged too late for this instance runs once more, in the one that follows."""
+        revising, row = instance.revising, self._table.get(instance.entity)
+        event = None if revising is None else revising.newest or revising.offered
+        if revising is None or event is None or row is None:
             return
-        last = self.lanes.last(instance.workflow.id, instance.entity)
+        count = revising.newest_merged + (revising.offered_merged if revising.offered is not None else 0)
+        revising.offered = revising.newest = None
+        revising.newest_merged = 0
+        last = row.last(instance.workflow.id)
         if last is not None and last is not instance and last.merges():
             last.merged += count  # It has a newer event already.
-            instance.continued_by = last.key
+            revising.continued_by = last.key
             return
         following = self.begin(instance.workflow, row, now)
         following.event, following.merged = event, count
-        instance.continued_by = following.key
+        revising.continued_by = following.key
         self.launch(following, now)
 
-    def set_deadline(self, instance: Instance, accepted: Instant) -> None:
-        """It must start within its event's time, else it expires."""
-        event = instance.newest or instance.offered or instance.event
-        valid = event.valid_for_ms if event is not None and event.valid_for_ms is not None else None
-        valid = instance.workflow.valid_for_ms if valid is None else valid
+    def continuation(self, instance: Instance) -> Instance | None:
+        """The unfinished instance in which its late events go on."""
+        key = None if instance.revising is None else instance.revising.continued_by
+        return None if key is None else self.live.get(key)
+
+    def set_deadline(self, instance: Instance, event: Event, accepted: Instant) -> None:
+        """It must start within its newest event's time, else it expires."""
+        valid = event.valid_for_ms if event.valid_for_ms is not None else instance.workflow.valid_for_ms
         if valid is not None:
             instance.deadline = accepted + valid * NS_PER_MS
             self._out.set_timer(("valid", instance.key), instance.deadline, ValidityOver(instance.key))
@@ -170,55 +197,68 @@ class Instances:
     # --- becoming ready --------------------------------------------------------------------------
 
     def make_ready(self, instance: Instance, run: Run, now: Instant) -> None:
+        """Give the task's next attempt to the scheduler."""
         if not run.order:
             self._orders += 1
             run.order = self._orders
-            if run.task.queue_timeout_ms is not None:
-                due = now + run.task.queue_timeout_ms * NS_PER_MS
-                key = instance.task_key(run)
-                self._out.set_timer(("queue", key), due, QueueTimeoutDue(key))
+            self._set_queue_timeout(instance, run.task, now)
         run.new_attempt(now)
-        self.open_run(instance, run)
+        self._open_run(instance, run)
         run.in_line = True
-        instance.sent = True
-        self._out.ready.append(self._ready_task(instance, run, instance.event, instance.merged))
+        inputs = instance.inputs(run) if run.task.depends_on else _NO_INPUTS
+        job = self._job(instance, run.task, len(run.attempts), (instance.event, instance.merged), inputs, run.restored)
+        self._out.ready.append(ReadyTask(job, run.order, run.preemptions))
         if self._out.wants(ChangeType.TASK_READY):
             self._out.task_change(ChangeType.TASK_READY, now, instance, run)
 
-    def _ready_task(self, instance: Instance, run: Run, event: Event | None, merged: int) -> ReadyTask:
+    def _first_attempt(
+        self, instance: Instance, task: Task, order: int, stands_for: tuple[Event | None, int]
+    ) -> ReadyTask:
+        return ReadyTask(self._job(instance, task, 1, stands_for, _NO_INPUTS, None), order)
+
+    def _job(
+        self,
+        instance: Instance,
+        task: Task,
+        number: int,
+        stands_for: tuple[Event | None, int],
+        inputs: Mapping[str, Json],
+        restored: Json,
+    ) -> Job:
         row = self._table.get(instance.entity)
         assert row is not None
-        task = run.task
-        job = Job(
-            instance.attempt_id(run),
-            instance.workflow.id,
+        return Job(
+            AttemptId(instance.task_key(task), number),
+            instance.origin,
             task,
-            instance.task_id(task),
-            instance.id,
-            instance.task_priority(run),
+            instance.task_priority(task),
             row.entity,
-            event,
+            stands_for[0],
             {**task.params, **instance.params} if instance.params else task.params,
-            instance.inputs(run) if task.depends_on else {},
-            run.restored,
-            merged,
-            f"{self._store_id}-{instance.task_key(run)}",
+            inputs,
+            restored,
+            stands_for[1],
         )
-        return ReadyTask(job, run.order, run.preemptions)
 
-    def open_run(self, instance: Instance, run: Run) -> None:
+    def _set_queue_timeout(self, instance: Instance, task: Task, now: Instant) -> None:
+        if task.queue_timeout_ms is not None:
+            key = instance.task_key(task)
+            self._out.set_timer(("queue", key), now + task.queue_timeout_ms * NS_PER_MS, QueueTimeoutDue(key))
+
+    def _open_run(self, instance: Instance, run: Run) -> None:
         if not run.open:
             run.open = True
             instance.open += 1
             self.working += instance.open == 1
 
     def shut_run(self, instance: Instance, run: Run) -> None:
+        """Nothing of it is in line, running, or waiting for a backoff any more."""
         if run.open:
             run.open = False
             instance.open -= 1
             self.working -= instance.open == 0
 
-    # --- finding -----------------------------------------------------------------------------
+    # --- finding ---------------------------------------------------------------------------------
 
     def find(self, task: TaskKey) -> tuple[Instance, Run] | None:
         instance = self.live.get(InstanceKey(task // MAX_TASKS))
@@ -236,6 +276,6 @@ class Instances:
     def reprioritised(self, instance: Instance, before: list[Priority]) -> None:
         """Tell the scheduler which of its tasks changed priority; ``before`` is by place."""
         for run, old in zip(instance.runs, before, strict=True):
-            priority = instance.task_priority(run)
+            priority = instance.task_priority(run.task)
             if run.in_line and priority != old:
-                self._out.send(SCHEDULER, ChangePriority(instance.task_key(run), priority))
+                self._out.send(SCHEDULER, ChangePriority(instance.task_key(run.task), priority))

@@ -29,9 +29,9 @@ from actors.model import (
 )
 from actors.views import ChangeType, Receipt
 
-_Answer = tuple[tuple[str, ...], tuple[int, ...]]
-"""The instances of a receipt and their revisions."""
-_NOTHING: _Answer = ((), ())
+_Answer = tuple[str | int, ...]
+"""What is kept of a receipt: its instances and their revisions in turn."""
+_NOTHING: _Answer = ()
 
 
 class Intake:
@@ -58,7 +58,7 @@ class Intake:
         seen = self._seen.get(identity)
         if seen is not None:
             self.counts["duplicates"] += 1
-            return EventAnswer(Receipt(identity, seen[0], duplicate=True, revisions=seen[1]))
+            return EventAnswer(_receipt(identity, seen, duplicate=True))
         if event.valid_for_ms is not None and now > forwarded.accepted + event.valid_for_ms * NS_PER_MS:
             self.counts["expired"] += 1
             self._out.change(ChangeType.EVENT_EXPIRED, now, entity=event.entity_id, detail={"event": identity})
@@ -78,7 +78,7 @@ class Intake:
             by_state = self._triggers.state_only(entity)
         elif row is not None and entity.id in self._table.pending:
             by_state = self._triggers.for_row(row.entity)  # It calls for them, and the status is about to change.
-        refusal = refusal or self._full_lane(matching, entity.id)
+        refusal = refusal or self._full_lane(matching, row)
         if refusal:
             self._reject(event, identity, refusal, now)
             return EventAnswer(None, refusal)
@@ -112,11 +112,14 @@ class Intake:
         # What the table called for is started with it; it need not be looked at for this row again.
         self._table.pending.pop(entity.id, None)
         found = sorted((instance for instance, _ in started), key=lambda i: (i.priority, i.key))
-        return self._remember(forwarded, (tuple([i.id for i in found]), tuple([i.revision for i in found])))
+        answer: list[str | int] = []
+        for instance in found:
+            answer += (instance.id, instance.revision)
+        return self._remember(forwarded, tuple(answer))
 
     def _start(self, workflow: Workflow, row: Row, forwarded: ForwardedEvent, now: Instant) -> tuple[Instance, bool]:
         """Merge into the pair's waiting instance, or line up a new one; true if it is new."""
-        instance = self._instances.mergeable(workflow, row.entity.id)
+        instance = self._instances.mergeable(workflow, row)
         is_new = instance is None
         count = len(forwarded.ids)
         if instance is None:
@@ -124,11 +127,11 @@ class Intake:
             instance.event, instance.merged = forwarded.event, count
         else:
             self._instances.merge(instance, forwarded.event, count)
-        self._instances.set_deadline(instance, forwarded.accepted)
+        self._instances.set_deadline(instance, forwarded.event, forwarded.accepted)
         return instance, is_new
 
     def _start_from_table(self, workflow: Workflow, row: Row, now: Instant) -> None:
-        last = self._instances.lanes.last(workflow.id, row.entity.id)
+        last = row.last(workflow.id)
         if last is not None and last.merges():
             return  # Called for already.
         instance = self._instances.begin(workflow, row, now)
@@ -138,8 +141,8 @@ class Intake:
 
     def _raise(self, row: Row, priority: int) -> None:
         for workflow in self._workflows:
-            for instance in self._instances.lanes.of(workflow, row.entity.id):
-                before = [instance.task_priority(run) for run in instance.runs]
+            for instance in row.unfinished(workflow):
+                before = [instance.task_priority(task) for task in instance.workflow.tasks]
                 instance.raise_priority(priority)
                 self._instances.reprioritised(instance, before)
 
@@ -152,13 +155,13 @@ class Intake:
             return f"the state table is full ({self._settings.max_entities} entities); raise max_entities"
         return ""
 
-    def _full_lane(self, matching: list[Workflow], entity: EntityId) -> str:
+    def _full_lane(self, matching: list[Workflow], row: Row | None) -> str:
         """Where each event counts, one that finds its line full is rejected whole and changes nothing."""
         for workflow in matching:
-            if workflow.coalesce is not Coalesce.ALL or self._instances.mergeable(workflow, entity) is not None:
+            if workflow.coalesce is not Coalesce.ALL or self._instances.mergeable(workflow, row) is not None:
                 continue
-            if self._instances.lanes.depth(workflow.id, entity) >= self._settings.max_lined_up:
-                return f"{self._settings.max_lined_up} events of {entity} wait for {workflow.id} already"
+            if row is not None and row.depth(workflow.id) >= self._settings.max_lined_up:
+                return f"{self._settings.max_lined_up} events of {row.entity.id} wait for {workflow.id} already"
         return ""
 
     def _remember(self, forwarded: ForwardedEvent, answer: _Answer) -> EventAnswer:
@@ -167,7 +170,7 @@ class Intake:
             self._seen[identity] = answer
         while len(self._seen) > self._settings.max_remembered_ids:
             del self._seen[next(iter(self._seen))]
-        return EventAnswer(Receipt(forwarded.ids[-1], answer[0], revisions=answer[1]))
+        return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
         self.counts["rejected"] += 1
@@ -195,6 +198,11 @@ class Intake:
                 continue
             for workflow in self._triggers.for_row(row.entity):
                 self._start_from_table(workflow, row, now)
+
+
+def _receipt(identity: str, answer: _Answer, *, duplicate: bool) -> Receipt:
+    names, revisions = answer[::2], answer[1::2]
+    return Receipt(identity, names, duplicate, revisions)  # type: ignore[arg-type]
 
 
 def _own_outcome(workflow: Workflow, event: Event) -> bool:

@@ -1,60 +1,64 @@
 """Who is next for a (workflow, entity): its unfinished instances in order, one at a time.
 
-The first is active, the others wait behind it. Nearly every lane has one instance, so a lane
-of one is kept as the instance itself.
+The first of a lane is active, the others wait behind it. Every entity has its lanes; nearly
+always that is one instance of one workflow, so that is kept as the instance itself.
 """
 
 from __future__ import annotations
 
 from actors.logic.workflows import Instance
-from actors.model import EntityId, WorkflowId
-
-Lane = tuple[WorkflowId, EntityId]
+from actors.model import WorkflowId
 
 
 class Lanes:
+    """The lanes of one entity, by workflow; the entity's row is one of these."""
+
+    __slots__ = ("_held",)
+
     def __init__(self) -> None:
-        self._lanes: dict[Lane, Instance | list[Instance]] = {}
+        self._held: Instance | dict[WorkflowId, list[Instance]] | None = None
 
-    def of(self, workflow: WorkflowId, entity: EntityId) -> list[Instance]:
+    def _lane(self, workflow: WorkflowId) -> list[Instance]:
+        held = self._held
+        if isinstance(held, dict):
+            return held.get(workflow, [])
+        return [held] if held is not None and held.workflow.id == workflow else []
+
+    def unfinished(self, workflow: WorkflowId) -> list[Instance]:
         """Unfinished instances in order; a copy."""
-        lane = self._lanes.get((workflow, entity))
-        if lane is None:
-            return []
-        return [lane] if isinstance(lane, Instance) else list(lane)
+        return list(self._lane(workflow))
 
-    def last(self, workflow: WorkflowId, entity: EntityId) -> Instance | None:
-        lane = self._lanes.get((workflow, entity))
-        return lane[-1] if isinstance(lane, list) else lane
+    def last(self, workflow: WorkflowId) -> Instance | None:
+        lane = self._lane(workflow)
+        return lane[-1] if lane else None
 
-    def depth(self, workflow: WorkflowId, entity: EntityId) -> int:
+    def depth(self, workflow: WorkflowId) -> int:
         """How many wait behind the active one."""
-        lane = self._lanes.get((workflow, entity))
-        return len(lane) - 1 if isinstance(lane, list) else 0
+        return max(0, len(self._lane(workflow)) - 1)
 
-    def append(self, instance: Instance) -> bool:
-        """Line it up; true if it is the first."""
-        key = (instance.workflow.id, instance.entity)
-        lane = self._lanes.get(key)
-        if lane is None:
-            self._lanes[key] = instance
+    def line_up(self, instance: Instance) -> bool:
+        """Line it up; true if it is the first of its lane."""
+        held = self._held
+        if held is None:
+            self._held = instance
             return True
-        if isinstance(lane, list):
-            lane.append(instance)
-        else:
-            self._lanes[key] = [lane, instance]
-        return False
+        if not isinstance(held, dict):
+            held = self._held = {held.workflow.id: [held]}
+        lane = held.setdefault(instance.workflow.id, [])
+        lane.append(instance)
+        return len(lane) == 1
 
-    def remove(self, instance: Instance) -> Instance | None:
+    def take_out(self, instance: Instance) -> Instance | None:
         """It has ended; return the one whose turn it is now, if that changed."""
-        key = (instance.workflow.id, instance.entity)
-        lane = self._lanes[key]
-        if not isinstance(lane, list):
-            del self._lanes[key]
+        held = self._held
+        if not isinstance(held, dict):
+            self._held = None
             return None
+        lane = held[instance.workflow.id]
         was_first = lane[0] is instance
         lane.remove(instance)
-        first = lane[0]
-        if len(lane) == 1:
-            self._lanes[key] = first
-        return first if was_first else None
+        if not lane:
+            del held[instance.workflow.id]
+            self._held = held or None
+            return None
+        return lane[0] if was_first else None

@@ -86,7 +86,7 @@ class Outbox:
                 StateChanged(
                     self._sequence, type_, self.calendar.moment(now), instance.entity, instance.id,
                     instance.task_id(run.task), instance.workflow.id, run.task.id, run.status,
-                    instance.task_priority(run), len(run.attempts), agent or "", detail or {},
+                    instance.task_priority(run.task), len(run.attempts), agent or "", detail or {},
                 )
             )  # fmt: skip
 

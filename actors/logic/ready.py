@@ -33,7 +33,6 @@ class Waiting:
 
     __slots__ = (
         "alive",
-        "attempted",
         "home",
         "job",
         "need",
@@ -44,7 +43,6 @@ class Waiting:
         "reserved",
         "reserved_at",
         "since",
-        "suspended_at",
     )
 
     def __init__(self, ready: ReadyTask, since: Instant) -> None:
@@ -53,12 +51,12 @@ class Waiting:
         self.priority: Priority = ready.job.priority
         self.preemptions = ready.preemptions
         self.since = since
+        """When it came into line, this time; of a suspended one, when it was suspended."""
         self.reserved: AgentName | None = None
         """The agent that is being freed for it."""
         self.reserved_at: Instant = 0
         self.home: AgentName | None = None
         """The agent that suspended its attempt, which is alive; None: its next attempt is new."""
-        self.suspended_at: Instant = 0
         self.paused = 0
         """Nanoseconds its attempt has stood still in all."""
         self.alive = True

@@ -58,7 +58,7 @@ class Reports:
         floor.fleet.set_free(running.agent, None)
         waiting = running.waiting
         back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1), now)
-        back.priority, back.home, back.suspended_at, back.paused = running.priority, name, now, waiting.paused
+        back.priority, back.home, back.paused = running.priority, name, waiting.paused
         floor.line.add(back)
 
     def stuck(self, name: AgentName, incarnation: int, attempt: AttemptId) -> None:

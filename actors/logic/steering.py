@@ -49,7 +49,7 @@ class Steering:
                 out.reply(reply, instance.id)
             case SetPriority(identity, priority, reply):
                 instance, run = self._books.find(identity)
-                before = [instance.task_priority(r) for r in instance.runs]
+                before = [instance.task_priority(task) for task in instance.workflow.tasks]
                 if run is not None:
                     run.fixed_priority = priority
                 else:
@@ -88,7 +88,7 @@ class Steering:
         row = self._books.table.get(entity)
         if row is None:
             raise NotFoundError(f"the state table has no entity {entity!r}; put it first")
-        if self._books.instances.lanes.depth(definition.id, entity) >= self._books.definitions.settings.max_lined_up:
+        if row.depth(definition.id) >= self._books.definitions.settings.max_lined_up:
             raise RefusedError(
                 f"{self._books.definitions.settings.max_lined_up} instances of {workflow} wait for {entity} already"
             )

@@ -24,6 +24,7 @@ from actors.model import (
     Json,
     Millis,
     OnPreempt,
+    Origin,
     Outcome,
     OutcomeKind,
     Priority,
@@ -133,52 +134,66 @@ class Run:
         return self.attempts[-1]
 
 
+class Revising:
+    """A newer event for jobs that the scheduler already has.
+
+    It is offered to the scheduler, one offer at a time; what comes meanwhile waits as the
+    newest. A refused offer continues in the next instance.
+    """
+
+    __slots__ = ("continued_by", "newest", "newest_merged", "offered", "offered_merged", "offered_revision")
+
+    def __init__(self) -> None:
+        self.offered: Event | None = None
+        self.offered_merged = 0
+        self.offered_revision = 0
+        self.newest: Event | None = None
+        self.newest_merged = 0
+        self.continued_by: InstanceKey | None = None
+
+
 class Instance:
-    """One run of a workflow for one entity."""
+    """One run of a workflow for one entity.
+
+    A backlog is made of these, so what most of them never need is not there until it is: its
+    tasks while none of them has started, and everything about revising.
+    """
 
     __slots__ = (
+        "_runs",
         "active",
         "cancelling",
         "completed_at",
         "confirmed",
-        "continued_by",
         "created",
         "deadline",
-        "entity",
         "event",
         "failing",
+        "first_order",
         "fixed_priority",
         "from_table",
         "key",
         "merged",
-        "newest",
-        "newest_merged",
-        "offered",
-        "offered_merged",
-        "offered_revision",
         "open",
+        "origin",
         "own",
         "params",
         "raised",
+        "revising",
         "revision",
-        "runs",
-        "second",
-        "sent",
+        "sent_at",
         "started",
         "status",
-        "suffix",
         "unfinished",
         "unknown",
         "workflow",
-    )
+    )  # fmt: skip
 
-    def __init__(self, key: InstanceKey, workflow: Workflow, entity: EntityId, now: Instant) -> None:
+    def __init__(self, key: InstanceKey, workflow: Workflow, origin: Origin, now: Instant) -> None:
         self.key = key
         self.workflow = workflow
-        self.entity = entity
+        self.origin = origin
         self.created = now
-        self.second = 0
-        self.suffix = 0
         self.status = InstanceStatus.RUNNING
         self.completed_at: Instant | None = None
         self.event: Event | None = None
@@ -191,8 +206,10 @@ class Instance:
         """Until its first attempt has started."""
         self.active = False
         """First of its line: its tasks may become ready."""
-        self.sent = False
-        """The scheduler has jobs of it."""
+        self.sent_at: Instant | None = None
+        """When the scheduler got its first jobs."""
+        self.first_order = 0
+        """The place in line of the first of them; the others follow."""
         self.started = False
         self.open = 0
         """Tasks in line, running, or waiting for a backoff."""
@@ -202,43 +219,55 @@ class Instance:
         self.cancelling = False
         self.raised: Priority | None = None
         self.fixed_priority: Priority | None = None
-        # A newer event for jobs that the scheduler already has is offered to it, one offer at a time;
-        # what comes meanwhile waits as the newest. Refused offers continue in the next instance.
         self.revision = 0
+        """How many events have merged into it."""
         self.confirmed = 0
-        self.offered: Event | None = None
-        self.offered_merged = 0
-        self.offered_revision = 0
-        self.newest: Event | None = None
-        self.newest_merged = 0
-        self.continued_by: InstanceKey | None = None
-        self.runs: list[Run] = [Run(task) for task in workflow.tasks]
+        """Of those, how many its jobs stand for."""
+        self.revising: Revising | None = None
+        self._runs: tuple[Run, ...] | None = None
+
+    @property
+    def entity(self) -> EntityId:
+        return self.origin.entity
 
     @property
     def id(self) -> str:
-        return self._readable(self.workflow.id)
+        return self.origin.named(self.workflow.id)
 
     def task_id(self, task: Task) -> str:
-        return self._readable(task.id)
+        return self.origin.named(task.id)
 
-    def _readable(self, name: str) -> str:
-        suffix = f"_{self.suffix}" if self.suffix > 1 else ""
-        return f"{name}_{self.entity}_{self.second}{suffix}"
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Its tasks by place. Made when first asked for, as they are then: the first ones in line."""
+        if self._runs is None:
+            self._runs = tuple([Run(task) for task in self.workflow.tasks])
+            if self.sent_at is not None:
+                for order, run in enumerate(self.roots(), start=self.first_order):
+                    run.order, run.open, run.in_line = order, True, True
+                    run.new_attempt(self.sent_at)
+        return self._runs
 
-    def task_key(self, run: Run) -> TaskKey:
-        return TaskKey(self.key * MAX_TASKS + run.task.index)
+    @property
+    def untouched(self) -> bool:
+        """Nothing has happened to any task of it but that the first ones came into line."""
+        return self._runs is None
+
+    def task_key(self, task: Task) -> TaskKey:
+        return TaskKey(self.key * MAX_TASKS + task.index)
 
     def attempt_id(self, run: Run) -> AttemptId:
-        return AttemptId(self.task_key(run), len(run.attempts))
+        return AttemptId(self.task_key(run.task), len(run.attempts))
 
     @property
     def priority(self) -> Priority:
         return self._effective(self.workflow.priority, self.fixed_priority)
 
-    def task_priority(self, run: Run) -> Priority:
-        own = run.task.priority if run.task.priority is not None else self.workflow.priority
-        fixed = run.fixed_priority if run.fixed_priority is not None else self.fixed_priority
-        return self._effective(own, fixed)
+    def task_priority(self, task: Task) -> Priority:
+        """Its own or else its workflow's, a raise if that is more important; or what it was set to."""
+        own = task.priority if task.priority is not None else self.workflow.priority
+        fixed = None if self._runs is None else self._runs[task.index].fixed_priority
+        return self._effective(own, self.fixed_priority if fixed is None else fixed)
 
     def _effective(self, own: Priority, fixed: Priority | None) -> Priority:
         if fixed is not None:  # A raise that came before it was replaced by it; a later one lowered it.
@@ -250,7 +279,7 @@ class Instance:
         self.raised = priority if self.raised is None else min(self.raised, priority)
         if self.fixed_priority is not None:
             self.fixed_priority = min(self.fixed_priority, priority)
-        for run in self.runs:
+        for run in self._runs or ():
             if run.fixed_priority is not None:
                 run.fixed_priority = min(run.fixed_priority, priority)
 

@@ -18,6 +18,7 @@ from actors.model import (
     Job,
     Json,
     Limits,
+    Origin,
     Outcome,
     OutcomeKind,
     Task,
@@ -30,14 +31,12 @@ _MAX_TEXT = 16_384
 
 
 def job_to_json(job: Job) -> Json:
-    task, entity, event = job.task, job.entity, job.event
+    task, entity, event, origin = job.task, job.entity, job.event, job.origin
     return {
         "attempt": job.attempt,
-        "workflow": job.workflow,
+        "origin": [origin.store, origin.workflow, origin.entity, origin.second, origin.suffix],
         "task": [task.id, task.index, task.action, task.run, task.name, task.timeout_ms],
         "limits": limits_to_json(task.limits),
-        "task_id": job.task_id,
-        "instance_id": job.instance_id,
         "priority": job.priority,
         "entity": entity_to_json(entity),
         "event": event_to_json(event),
@@ -45,17 +44,17 @@ def job_to_json(job: Job) -> Json:
         "inputs": _mapping(job.inputs),
         "restored": job.restored,
         "merged": job.merged,
-        "key": job.idempotency_key,
     }
 
 
 def job_from_json(value: Json) -> Job:
     task, number = value["attempt"]
     id_, index, action, run, name, timeout_ms = value["task"]
-    limits, event, entity = value["limits"], value["event"], value["entity"]
+    event, entity = value["event"], value["entity"]
+    store, workflow, entity_id, second, suffix = value["origin"]
     return Job(
         attempt=AttemptId(TaskKey(task), number),
-        workflow=WorkflowId(value["workflow"]),
+        origin=Origin(store, WorkflowId(workflow), EntityId(entity_id), second, suffix),
         task=Task(
             id=id_,
             index=index,
@@ -63,10 +62,8 @@ def job_from_json(value: Json) -> Job:
             run=None if run is None else tuple(run),
             name=name,
             timeout_ms=timeout_ms,
-            limits=None if limits is None else Limits(**limits),
+            limits=limits_from_json(value["limits"]),
         ),
-        task_id=value["task_id"],
-        instance_id=value["instance_id"],
         priority=value["priority"],
         entity=Entity(
             EntityId(entity["id"]),
@@ -82,7 +79,6 @@ def job_from_json(value: Json) -> Job:
         inputs=value["inputs"],
         restored=value["restored"],
         merged=value["merged"],
-        idempotency_key=value["key"],
     )
 
 
@@ -114,6 +110,10 @@ def event_to_json(event: Event | None) -> Json:
 
 def limits_to_json(limits: Limits | None) -> Json:
     return None if limits is None else asdict(limits)
+
+
+def limits_from_json(value: Json) -> Limits | None:
+    return None if value is None else Limits(**value)
 
 
 def outcome_to_json(outcome: Outcome) -> Json:

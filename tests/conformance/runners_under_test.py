@@ -28,6 +28,7 @@ from actors.model import (
     Instant,
     Isolation,
     Job,
+    Origin,
     Outcome,
     Task,
     TaskKey,
@@ -140,10 +141,8 @@ class World:
         key = TaskKey(len(self.told) + 1 if task is None else task)
         attempt = AttemptId(key, number)
         given: dict[str, Any] = {
-            "workflow": WorkflowId("flow"),
+            "origin": Origin("store", WorkflowId("flow"), EntityId("000001"), key),
             "task": self.subject.task(behaviour, timeout_ms=30_000),
-            "task_id": f"t_{key}",
-            "instance_id": f"flow_{key}",
             "priority": 2,
             "entity": Entity(EntityId("000001")),
             "event": Event("DATA_READY", "000001"),
@@ -151,7 +150,6 @@ class World:
             "inputs": {},
             "restored": None,
             "merged": 1,
-            "idempotency_key": f"store-{key}",
         }
         job = Job(attempt=attempt, **{**given, **(fields or {})})
         self.told[attempt] = Told(job)

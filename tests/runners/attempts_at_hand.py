@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.messages import Note
-from actors.model import AttemptId, Entity, EntityId, Job, Task, TaskKey, WorkflowId
+from actors.model import AttemptId, Entity, EntityId, Job, Origin, Task, TaskKey, WorkflowId
 from actors.runners.driving import Execution
 from actors.runners.notes import Mailbox
 from actors.runners.stopping import Control
@@ -15,10 +15,8 @@ from actors.runners.stopping import Control
 def job(action: str = "act", *, number: int = 1, timeout_ms: int = 1000, **fields: Any) -> Job:
     given: Mapping[str, Any] = {
         "attempt": AttemptId(TaskKey(number), 1),
-        "workflow": WorkflowId("flow"),
+        "origin": Origin("store", WorkflowId("flow"), EntityId("000001"), number),
         "task": Task("t", 0, action=action, timeout_ms=timeout_ms),
-        "task_id": f"t_{number}",
-        "instance_id": "flow_1",
         "priority": 2,
         "entity": Entity(EntityId("000001")),
         "event": None,
@@ -26,7 +24,6 @@ def job(action: str = "act", *, number: int = 1, timeout_ms: int = 1000, **field
         "inputs": {},
         "restored": None,
         "merged": 1,
-        "idempotency_key": "key",
     }
     return Job(**{**given, **fields})
 
