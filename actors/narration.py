@@ -124,7 +124,7 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
 
 def notice(kind: Notice, language: Language, fields: Mapping[str, Any]) -> str:
     """Return the line for what the command line has to say."""
-    return one_line(_NOTICES[language][kind].format(**fields))
+    return one_line(_NOTICES[language][kind].format_map(fields))
 
 
 def notice_as_json(kind: Notice, fields: Mapping[str, Any]) -> str:
