@@ -19,7 +19,6 @@ from actors.errors import EngineError
 from actors.model import ErrorInfo, Json, Limits
 from actors.runners.board import Reading
 from actors.runners.hand import Hand
-from actors.runners.jobs import limits_to_json
 from actors.runners.nursery import Nursery, Terms
 from actors.runners.reactor import Reactor
 from actors.runners.wire import Garbled
@@ -27,6 +26,8 @@ from actors.runners.wire import Garbled
 _REFILL_S = 0.01
 """A spare is hired so long after the last one was taken, not in the way of what took it."""
 _POLL_S = 0.001
+_SPARES = 2
+"""Idle workers kept for what is urgent: one to be used, one until the next is forked."""
 _MAX_IDLE = 32
 
 
@@ -98,8 +99,15 @@ class Crew:
 
     def take(self, nice: int, limits: Limits | None) -> Hand:
         """A worker for one attempt: an idle one, else a new one. Raises ``OSError``, ``EngineError``."""
-        idle = self._idle.get(nice)
-        hand = idle.pop() if idle and limits is None else self._hire(nice, limits)
+        idle, spares = self._idle.get(nice), self._idle.get(0)
+        if idle and limits is None:
+            hand = idle.pop()
+        elif spares and (nice == 0 or len(spares) > 1):
+            # The last one is kept for what is urgent; who is not can wait for a fork.
+            hand = self._fresh(spares) or self._hire()
+        else:
+            hand = self._hire()
+        hand.nice, hand.limits = nice, limits
         busy = len(self._hands) - sum(map(len, self._idle.values()))
         self._most_busy = min(max(self._most_busy, busy), _MAX_IDLE)
         self._refill_soon()
@@ -115,7 +123,7 @@ class Crew:
     def put_back(self, hand: Hand) -> None:
         """It has nothing to do and nothing left running."""
         idle = self._idle.setdefault(hand.nice, [])
-        if self._closed or hand.limits is not None or len(idle) >= self._most_busy:
+        if self._closed or hand.limits is not None or len(idle) >= max(self._most_busy, _SPARES):
             self.bury(hand)
         elif not hand.buried:
             idle.append(hand)
@@ -124,7 +132,9 @@ class Crew:
         """Have so many idle workers, one for each level given."""
         self._nurse()
         for nice in nice_levels:
-            self._idle.setdefault(nice, []).append(self._hire(nice, None))
+            hand = self._hire()
+            hand.nice = nice
+            self._idle.setdefault(nice, []).append(hand)
 
     def bury(self, hand: Hand) -> None:
         """Kill it, whatever it does; ``hand_gone`` follows."""
@@ -156,10 +166,18 @@ class Crew:
 
     # --- hiring ---
 
-    def _hire(self, nice: int, limits: Limits | None) -> Hand:
+    @staticmethod
+    def _fresh(spares: list[Hand]) -> Hand | None:
+        """One that has not been used for anything, so that it can become anything."""
+        for place, hand in enumerate(spares):
+            if hand.turn == 0:
+                return spares.pop(place)
+        return None
+
+    def _hire(self) -> Hand:
         nursery = self._nurse()
-        hand = Hand(next(self._numbers), nice, limits, self._terms.max_bytes)
-        nursery.start_worker(hand.number, nice, limits_to_json(limits), hand.fds)
+        hand = Hand(next(self._numbers), self._terms.max_bytes)
+        nursery.start_worker(hand.number, hand.fds)
         hand.hand_over()
         self._hands[hand.number] = hand
         self._reactor.call(lambda: self._watch(hand))
@@ -173,17 +191,17 @@ class Crew:
                 self._reactor.refresh(self._nursery.link)
 
     def _refill_soon(self) -> None:
-        """Keep one spare worker for what is urgent, so that it never waits for a fork."""
-        if not self._refilling and not self._idle.get(0) and not self._closed:
+        """Keep spare workers for what is urgent, so that it never waits for a fork."""
+        if not self._refilling and len(self._idle.get(0, ())) < _SPARES and not self._closed:
             self._refilling = True
             self._reactor.later(_REFILL_S, self._refill)
 
     def _refill(self) -> None:
         with self._owner.locked():
             self._refilling = False
-            if not self._idle.get(0) and not self._closed and self._nursery is not None:
+            while len(self._idle.get(0, ())) < _SPARES and not self._closed and self._nursery is not None:
                 try:
-                    self._idle.setdefault(0, []).append(self._hire(0, None))
+                    self._idle.setdefault(0, []).append(self._hire())
                 except OSError:
                     return  # out of descriptors: what runs goes on, and the next start says so
 

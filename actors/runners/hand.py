@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from actors.model import Instant, Json, Limits, StopReason
 from actors.runners.board import Board, Reading, Word, shared_file
+from actors.runners.jobs import limits_to_json
 from actors.runners.wire import Link, decode
 from actors.runners.workplace import STOP_SIGNAL
 
@@ -23,11 +24,12 @@ class Hand:
     Nothing is sent to a process that is buried: its number may be a stranger's by then.
     """
 
-    def __init__(self, number: int, nice: int, limits: Limits | None, max_bytes: int) -> None:
+    def __init__(self, number: int, max_bytes: int) -> None:
         """Raises ``OSError`` when the machine has no descriptors or memory left."""
         self.number = number
-        self.nice = nice
-        self.limits = limits
+        self.nice = 0
+        """What it serves; a fresh one is fit for all, and becomes what it is first used for."""
+        self.limits: Limits | None = None
         self.pid: int | None = None
         self.buried = False
         self.fault = ""
@@ -61,7 +63,8 @@ class Hand:
         """Have it run an attempt. Raises ``TypeError`` or ``ValueError`` if the job is not JSON."""
         self.turn += 1
         self.board.clear()
-        self.link.send([self.turn, job])
+        terms = [self.nice, limits_to_json(self.limits)] if self.turn == 1 else None
+        self.link.send([self.turn, job, terms])
         return Reading(self.board, decode)
 
     def tell(self, reason: StopReason) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import actors
 from actors.errors import EngineError
-from actors.model import ActionSpec, Json
+from actors.model import ActionSpec
 from actors.runners.wire import FdLink
 from actors.runners.workplace import Setup
 
@@ -98,8 +98,8 @@ class Nursery:
         finally:
             self._theirs.close()
 
-    def start_worker(self, number: int, nice: int, limits: Json, fds: Sequence[int]) -> None:
-        self.link.send(["fork", number, nice, limits], fds)
+    def start_worker(self, number: int, fds: Sequence[int]) -> None:
+        self.link.send(["fork", number], fds)
 
     def bury(self, number: int) -> None:
         """Kill the worker if it lives; it will not be signalled by us again."""

@@ -93,8 +93,8 @@ class Spawner:
 
     def _take(self, frame: Json) -> None:
         match frame:
-            case ["fork", int(number), int(nice), limits]:
-                self._start(number, nice, limits)
+            case ["fork", int(number)]:
+                self._start(number)
             case ["bury", int(number)]:
                 child = self._workers.get(number)
                 if child is not None and not child.buried:
@@ -104,10 +104,10 @@ class Spawner:
             case _:
                 raise Garbled(f"unknown request {str(frame)[:80]}")
 
-    def _start(self, number: int, nice: int, limits: Json) -> None:
+    def _start(self, number: int) -> None:
         end, board = self._link.take_fds(2)
         folder = os.path.join(self._setup.base, str(number))
-        place = Place(end=end, board=board, folder=folder, nice=nice, limits=limits, parent=os.getpid())
+        place = Place(end=end, board=board, folder=folder, parent=os.getpid())
         try:
             os.mkdir(folder, 0o700)
             pid = self._execute(place) if self._executes else os.fork()

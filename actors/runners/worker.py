@@ -21,13 +21,13 @@ from typing import Any
 from actors.model import ActionKind, ErrorInfo, Instant, Job, Json, Level, Outcome, OutcomeKind, StopReason
 from actors.runners.board import Board, Word
 from actors.runners.driving import Execution
-from actors.runners.jobs import job_from_json, outcome_to_json
+from actors.runners.jobs import job_from_json, limits_from_json, outcome_to_json
 from actors.runners.limits import name_limit
 from actors.runners.loading import Actions
 from actors.runners.program import Program
 from actors.runners.stopping import Control
 from actors.runners.wire import Pipe, encode
-from actors.runners.workplace import STOP_SIGNAL, Place, Setup, settle
+from actors.runners.workplace import STOP_SIGNAL, Place, Setup, restrict, settle
 
 REASONS = tuple(StopReason)
 
@@ -124,9 +124,11 @@ class Worker:
         while True:
             signal.signal(STOP_SIGNAL, self._on_signal)
             try:
-                turn, job = self._pipe.receive()
+                turn, job, terms = self._pipe.receive()
             except EOFError:
                 return
+            if terms is not None:
+                restrict(terms[0], limits_from_json(terms[1]))
             outcome = self._run(turn, job_from_json(job))
             # What the action printed and what it left running belong to it.
             with suppress(OSError, ValueError):

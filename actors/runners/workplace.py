@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from actors.model import ActionSpec, Json, Limits
+from actors.model import ActionSpec, Limits
 from actors.runners import kernel
 from actors.runners.loading import spec_from_json, spec_to_json
 from actors.runners.wire import decode, encode
@@ -76,9 +76,6 @@ class Place:
     """Descriptor of its shared memory."""
     folder: str
     """Its working folder, empty."""
-    nice: int
-    limits: Json
-    """``Limits`` as a mapping, or None."""
     parent: int
     """The spawner's process id."""
 
@@ -99,8 +96,6 @@ def settle(place: Place) -> None:
     if not kernel.die_with_parent(signal.SIGKILL, place.parent):
         os._exit(0)
     kernel.adopt_orphans()
-    if place.nice:
-        os.nice(place.nice)
     os.chdir(place.folder)
     os.environ["TMPDIR"] = tempfile.tempdir = place.folder
     null = os.open(os.devnull, os.O_RDONLY)
@@ -108,12 +103,17 @@ def settle(place: Place) -> None:
     os.close(null)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _reseed()
-    if place.limits is not None:
-        _limit(Limits(**place.limits))
 
 
-def _limit(limits: Limits) -> None:
-    """Bound what the attempt takes beyond what the bare worker has."""
+def restrict(nice: int, limits: Limits | None) -> None:
+    """Make this worker one for less important work, or for one attempt with limits; there is no way back.
+
+    The limits are for what the attempt takes beyond what the bare worker has.
+    """
+    if nice:
+        os.nice(nice)
+    if limits is None:
+        return
     if limits.files is not None:
         _bound(resource.RLIMIT_NOFILE, kernel.open_files() + limits.files)
     if limits.processes is not None:
