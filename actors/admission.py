@@ -128,7 +128,7 @@ def _whole(value: object) -> typing.TypeGuard[int]:
 
 def _meant(word: object, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word)[:MAX_ID], list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"; did you mean {str(close[0])!r}?" if close else ""
 
 
 def _short(value: object) -> str:
