@@ -222,7 +222,7 @@ class World:
             return []
         if attempt is None:
             return lines
-        prefix = f"t_{attempt.task}#{attempt.number} "
+        prefix = f"{self.told[attempt].job.task_id}#{attempt.number} "
         return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
     def release(self) -> None:
