@@ -12,8 +12,8 @@ from actors.reading.nodes import Mark, Node, Path, clip, find, place
 MAX_FAULTS = 1_000
 MAX_CONDITIONS = 65_536
 """Characters of all conditions in one file: the library takes about 5 µs for each."""
-_MAX_COMPARED = 10_000
-"""Pairs of names compared for suggestions in one run: hostile files would otherwise buy minutes."""
+_MAX_COMPARED = 100_000
+"""Characters of names compared for suggestions in one run: hostile files would otherwise buy minutes."""
 
 
 class Faults:
@@ -48,7 +48,7 @@ class Faults:
         if len(name) > 60 or len(known) > 1_000 or self._compared > _MAX_COMPARED:
             return ""
         near = [candidate for candidate in known if abs(len(candidate) - len(name)) <= 2 + len(name) // 3]
-        self._compared += len(near)
+        self._compared += sum(map(len, near))
         by_folded = {candidate.casefold(): candidate for candidate in near}
         close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
         return f"; did you mean '{by_folded[close[0]]}'?" if close else ""

@@ -23,6 +23,8 @@ from actors.settings import read_settings
 ENGINE_FILES = tuple(f"engine{ending}" for ending in ENDINGS)
 REPLAY_FILE = "replay.yaml"
 """Says how the lines of a tick file become events; a replay reads it, here it is checked."""
+SCHEMA_FILE = "schema.json"
+"""The JSON Schema for editors; no definitions."""
 MAX_FILES = 1_000
 
 Given = Mapping[str, Callable[..., Any]]
@@ -71,12 +73,20 @@ def _names(folder: Path, shown: str, faults: Faults) -> list[str]:
     except OSError as error:
         faults.add(Fault(shown, 1, 1, "", f"cannot be read: {(error.strerror or '').lower()}"))
         return []
-    found = [name for name in names if Path(name).suffix in ENDINGS and not name.startswith(".")]
+    found = [name for name in names if Path(name).suffix in ENDINGS and name != SCHEMA_FILE and name[0] != "."]
     if all(name in (*ENGINE_FILES, REPLAY_FILE) for name in found):
-        faults.add(Fault(shown, 1, 1, "", f"holds no workflows ({', '.join(f'*{e}' for e in ENDINGS)})"))
+        faults.add(
+            Fault(shown, 1, 1, "", f"holds no workflows ({', '.join(f'*{e}' for e in ENDINGS)}){_below(folder)}")
+        )
     if len(found) > MAX_FILES:
         faults.add(Fault(shown, 1, 1, "", f"holds more than {MAX_FILES} definition files"))
     return found[:MAX_FILES]
+
+
+def _below(folder: Path) -> str:
+    """Where one level down there are definitions: each of those folders deploys by itself."""
+    names = sorted({path.parent.name for name in ENGINE_FILES for path in folder.glob(f"*/{name}")})[:5]
+    return f"; name a folder below it: {', '.join(names)}" if names else ""
 
 
 class _Reading:

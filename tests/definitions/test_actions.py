@@ -333,11 +333,14 @@ def test_a_closure_and_a_function_whose_name_now_means_another_are_not_importabl
     assert not describe("a", disguised).importable
 
 
-@pytest.mark.parametrize("how", ["-c", "stdin", "file"])
+@pytest.mark.parametrize("how", ["-c", "stdin", "file", "folder"])
 def test_a_function_of_a_script_is_not_importable(tmp_path: Path, root: Path, how: str) -> None:
     code = "from actors.actions import describe\ndef f(ctx): ...\nprint(describe('a', f).importable)"
     (tmp_path / "script.py").write_text(code)
-    arguments = {"-c": ["-c", code], "stdin": ["-"], "file": [str(tmp_path / "script.py")]}[how]
+    (tmp_path / "__main__.py").write_text(code)
+    arguments = {"-c": ["-c", code], "stdin": ["-"], "file": [str(tmp_path / "script.py")], "folder": [str(tmp_path)]}[
+        how
+    ]
 
     ran = subprocess.run(
         [sys.executable, *arguments],
@@ -484,6 +487,18 @@ def test_a_module_that_fails_when_it_is_run_is_a_fault_at_its_line(
 
     file = "helper.py" if source == "import helper" else "acts.py"
     assert str(caught.value) == f"{folder}/{file}:{line}:1: cannot be loaded for action 'collect': {said}"
+
+
+def test_a_module_that_failed_is_not_left_half_loaded(write: Write) -> None:
+    actions = "from actors import action\n@action('collect')\ndef f(ctx): ...\nimport helper"
+    folder = write({"w.yaml": WORKFLOW, "acts.py": actions, "helper.py": "raise OSError"})
+    before = set(sys.modules)
+
+    for _ in range(2):
+        with pytest.raises(DefinitionError, match="OSError"):
+            callables(folder)
+
+    assert set(sys.modules) == before
 
 
 def test_given_functions_win_and_need_no_folder() -> None:

@@ -168,6 +168,14 @@ def test_a_folder_without_workflows_is_one_clear_fault(write: Write) -> None:
     assert [str(fault) for fault in validate(folder)] == [f"{folder}:1:1: holds no workflows (*.yaml, *.yml, *.json)"]
 
 
+def test_a_folder_of_definitions_folders_names_them(write: Write) -> None:
+    folder = write({"schema.json": "{}", "b/engine.yaml": "{}", "a/engine.yml": "{}", "c/notes.txt": ""})
+
+    assert [fault.message for fault in validate(folder)] == [
+        "holds no workflows (*.yaml, *.yml, *.json); name a folder below it: a, b"
+    ]
+
+
 def test_a_file_of_another_kind_is_refused_by_its_ending(tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text("id = 1")
 

@@ -39,6 +39,8 @@ BOMBS: dict[str, str] = {
     "fields.yaml": TASKS + "".join(f"- {{id: t{n}, run: [x], timeot: 1, retri: 2}}\n" for n in range(4_000)),
     "names.yaml": TASKS
     + "".join(f"- {{id: {'n' * 40}{n}, run: [x], depends_on: [{'n' * 39}{n}]}}\n" for n in range(4_000)),
+    "close.yaml": TASKS
+    + "".join(f"- {{id: {'n' * 40}{n:03}, run: [x], depends_on: [{n:03}{'n' * 40}]}}\n" for n in range(900)),
     "cycles.yaml": TASKS + "".join(f"- {{id: t{n}, run: [x], depends_on: [t{n ^ 1}]}}\n" for n in range(4_096)),
     "ring.yaml": TASKS + "".join(f"- {{id: t{n}, run: [x], depends_on: [t{(n + 1) % 4096}]}}\n" for n in range(4_096)),
     "whens.yaml": "workflows:\n"
