@@ -22,7 +22,7 @@ MAX_REPEATS = 100
 """Product of the counts in a pattern's repetitions."""
 
 ENTITY_FIELDS = ("id", "name", "phase", "status", "priority", "last_processed", "data")
-EVENT_FIELDS = ("id", "type", "entity_id", "priority", "timestamp", "data", "valid_for_ms")
+EVENT_FIELDS = ("id", "type", "entity_id", "priority", "timestamp", "data")
 _FIELDS = {"entity": ENTITY_FIELDS, "event": EVENT_FIELDS}
 _WALKING = ("all", "exists", "exists_one", "existsOne")
 _REFUSED = ("map", "filter")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from actors.conditions import MAX_WALKED, compile
 from actors.errors import ConditionError, DefinitionError
-from actors.model import EntityStatus
-from actors.reading.cel_text import MAX_TEXT
+from actors.logic.entities import entity_fields, event_fields
+from actors.model import Entity, EntityId, EntityStatus, Event
+from actors.reading.cel_text import ENTITY_FIELDS, EVENT_FIELDS, MAX_TEXT
 
 ENTITY: dict[str, Any] = {
     "id": "000001",
@@ -33,7 +34,6 @@ EVENT: dict[str, Any] = {
     "priority": 1,
     "timestamp": 1.5,
     "data": {"price": 11.0},
-    "valid_for_ms": None,
 }
 
 
@@ -90,6 +90,11 @@ def test_the_event_is_null_when_the_table_starts_the_workflow() -> None:
 )
 def test_a_condition_knows_whether_it_reads_the_event(text: str, reads: bool) -> None:
     assert compile(text).reads_event is reads
+
+
+def test_the_fields_that_may_be_named_are_those_the_keeper_gives() -> None:
+    assert set(entity_fields(Entity(EntityId("000001")))) == set(ENTITY_FIELDS) == set(ENTITY)
+    assert set(event_fields(Event("DATA_READY", "000001"))) == set(EVENT_FIELDS) == set(EVENT)
 
 
 def test_statuses_of_the_model_are_text() -> None:
