@@ -13,62 +13,28 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 from actors.errors import DefinitionError, EngineError, Fault
 from actors.messages import ActionEnded, ActionNoted, ActionSuspended, FromRunner
 from actors.model import AttemptId, ErrorInfo, Instant, Job, Json, Outcome, OutcomeKind, StopReason
 from actors.ports import Clock, Report
 from actors.runners import kernel
-from actors.runners.board import Reading, Word
-from actors.runners.crew import Crew, Ended
-from actors.runners.hand import Hand
+from actors.runners.board import Word
+from actors.runners.crew import Crew
+from actors.runners.hand import Ended, Hand
 from actors.runners.jobs import job_to_json, outcome_from_json
-from actors.runners.limits import cpu_text, hint
 from actors.runners.nursery import Terms
 from actors.runners.reactor import Reactor
+from actors.runners.run import Phase, Run, nice_for
 from actors.runners.wire import Garbled
 
-_NICE = (0, 5, 10)
-"""By priority; the last for all that are less important."""
 _FIRST_REPEAT_S = 0.002
 _LAST_REPEAT_S = 0.05
-_FIRST_LOOK_S = 0.0002
-_LAST_LOOK_S = 0.005
-_QUICK_LOOKS = 3
+_LOOKS = 3
+_LOOK_S = 0.0002
 
 _log = logging.getLogger(__name__)
-
-
-class Phase(Enum):
-    RUNNING = auto()
-    SUSPENDING = auto()
-    """SIGSTOP is sent; it is not seen yet that all stands still."""
-    SUSPENDED = auto()
-
-
-@dataclass(slots=True)
-class Run:
-    """One attempt on its worker."""
-
-    job: Job
-    report: Report
-    hand: Hand
-    reading: Reading
-    turn: int
-    phase: Phase = Phase.RUNNING
-    credit: bool = True
-    called: bool = False
-    """The worker has announced a note that was not asked for yet."""
-    told: bool = False
-    killed: bool = False
-    suspended_at: Instant = 0
-    paused_ns: int = 0
-    outcome: Outcome | None = None
-    """How it ended, when that is not reported yet."""
-    over: bool = False
-    """Nothing of it runs any more; only the report is due."""
 
 
 class WorkerRunner:
@@ -145,10 +111,8 @@ class WorkerRunner:
             run.phase = Phase.SUSPENDING
             run.suspended_at = self._clock.now()
             run.hand.signal_group(signal.SIGSTOP)
-            for _ in range(_QUICK_LOOKS):
-                if self._seen_suspended(run):
-                    return
-            self._look_later(run, _FIRST_LOOK_S)
+            if run.hand.pid is not None:
+                self._see_suspended(run, run.hand.pid)
 
     def resume(self, attempt: AttemptId, report: Report) -> None:
         with self.locked():
@@ -246,8 +210,9 @@ class WorkerRunner:
         run = self._by_hand.get(hand.number)
         if run is None:
             return
-        if run.phase is Phase.SUSPENDING:
+        if run.phase is Phase.SUSPENDING and hand.pid is not None:
             hand.signal_group(signal.SIGSTOP)
+            self._see_suspended(run, hand.pid)
         if run.told:
             hand.send_stop()
 
@@ -275,7 +240,7 @@ class WorkerRunner:
         if run is None:
             return
         if run.outcome is None:
-            run.outcome = self._death(run, ended)
+            run.outcome = run.death(ended, self._clock.now())
         self._close_run(run)
 
     # --- inside ---
@@ -308,9 +273,12 @@ class WorkerRunner:
     def _said_ended(self, run: Run, outcome: Outcome, *, clean: bool) -> None:
         """The action is over. What is left of it, if anything is, goes before that is reported."""
         run.outcome = outcome
-        if run.phase is not Phase.RUNNING:
+        if run.phase is Phase.SUSPENDING:
             # It ended before the stop signal had its effect, which must not hit what comes next.
             self._continue(run)
+        elif run.phase is Phase.SUSPENDED:
+            # Likewise, but it counts as suspended already, and its end is reported when it is resumed.
+            run.hand.signal_group(signal.SIGCONT)
         if clean:
             self._close_run(run)
         elif self._crew is not None:
@@ -337,17 +305,6 @@ class WorkerRunner:
         if run.outcome is not None and (newest := run.reading.checkpoint()) is not None:
             run.outcome = replace(run.outcome, checkpoint=newest[0], saved=newest[1])
 
-    def _death(self, run: Run, ended: Ended) -> Outcome:
-        """The outcome of an attempt whose worker died under it."""
-        began, now = run.hand.began(), self._clock.now()
-        if run.killed:
-            return Outcome(OutcomeKind.STOPPED, began=began, ended=now, killed=True)
-        limits = run.job.task.limits
-        if limits is not None and limits.cpu_s is not None and ended.signal == signal.SIGXCPU:
-            return Outcome(OutcomeKind.FAILED, error=ErrorInfo("CpuLimit", cpu_text(limits)), began=began, ended=now)
-        error = ErrorInfo("WorkerLost", f"{ended}{hint(limits)}")
-        return Outcome(OutcomeKind.LOST, error=error, began=began, ended=now)
-
     # --- stopping again, standing still ---
 
     def _runs_on(self, run: Run) -> bool:
@@ -365,28 +322,32 @@ class WorkerRunner:
                     run.hand.send_stop()
                 self._repeat_later(run, min(2 * pause, _LAST_REPEAT_S))
 
-    def _look_later(self, run: Run, pause: float) -> None:
-        if self._reactor is not None:
-            self._reactor.later(pause, lambda: self._look(run, pause))
+    def _see_suspended(self, run: Run, pid: int) -> None:
+        """Report the suspension when the worker is seen to stand still, or has had time to.
 
-    def _look(self, run: Run, pause: float) -> None:
-        with self.locked():
-            if self._runs_on(run) and not self._seen_suspended(run):
-                self._look_later(run, min(2 * pause, _LAST_LOOK_S))
+        One that computes and has no processor at this moment is seen to stand still only when
+        its turn comes, milliseconds later where several compute. It executes nothing more all
+        the same: the signal cannot be refused, and comes before its next instruction.
+        """
+        if any(kernel.is_stopped(pid) for _ in range(_LOOKS)):
+            self._suspended(run)
+        elif self._reactor is not None:
+            since = run.suspended_at
 
-    def _seen_suspended(self, run: Run) -> bool:
-        """Report the suspension if all stands still; False: look again."""
-        if run.phase is not Phase.SUSPENDING:
-            return True
-        if run.hand.pid is None or not kernel.is_stopped(run.hand.pid):
-            return False
-        if self._crew is not None:
+            def later() -> None:
+                with self.locked():
+                    if run.suspended_at == since:
+                        self._suspended(run)
+
+            self._reactor.later(_LOOK_S, later)
+
+    def _suspended(self, run: Run) -> None:
+        if self._crew is not None and self._runs_on(run):
             # It may have ended just before: then that is what is reported.
             self._crew.read(run.hand)
-        if self._runs_on(run) and not run.over:
+        if run.phase is Phase.SUSPENDING and self._runs_on(run):
             run.phase = Phase.SUSPENDED
             self._reports.append((run.report, ActionSuspended(run.job.attempt)))
-        return True
 
     def _continue(self, run: Run) -> None:
         run.phase = Phase.RUNNING
@@ -405,11 +366,6 @@ class WorkerRunner:
                     return False
                 self._changed.wait(left)
         return True
-
-
-def nice_for(priority: int) -> int:
-    """How nice a worker for that priority is: 0 for the most important, then 5, then 10."""
-    return _NICE[min(max(priority, 0), len(_NICE) - 1)]
 
 
 def _fault(name: str, error: ErrorInfo) -> Fault:

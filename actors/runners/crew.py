@@ -18,7 +18,8 @@ from typing import Protocol
 from actors.errors import EngineError
 from actors.model import ErrorInfo, Json, Limits
 from actors.runners.board import Reading
-from actors.runners.hand import Hand
+from actors.runners.hand import Ended, Hand
+from actors.runners.idle import SPARES, Idle
 from actors.runners.nursery import Nursery, Terms
 from actors.runners.reactor import Reactor
 from actors.runners.wire import Garbled
@@ -26,9 +27,8 @@ from actors.runners.wire import Garbled
 _REFILL_S = 0.01
 """A spare is hired so long after the last one was taken, not in the way of what took it."""
 _POLL_S = 0.001
-_SPARES = 2
-"""Idle workers kept for what is urgent: one to be used, one until the next is forked."""
-_MAX_IDLE = 32
+_ANSWER_S = 2.0
+"""A spawner that answers nothing for so long is replaced."""
 
 
 class Owner(Protocol):
@@ -47,37 +47,16 @@ class Owner(Protocol):
         ...
 
 
-class Ended:
-    """How a worker ended: exit code or signal, or a text where there is neither."""
-
-    def __init__(self, code: int | None = None, signal_number: int | None = None, text: str = "") -> None:
-        self.code = code
-        self.signal = signal_number
-        self._text = text
-
-    def __str__(self) -> str:
-        if self._text:
-            return self._text
-        if self.signal is not None:
-            try:
-                return f"the worker process was killed by {signal.Signals(self.signal).name}"
-            except ValueError:
-                return f"the worker process was killed by signal {self.signal}"
-        return f"the worker process ended with exit status {self.code}"
-
-
 class Crew:
     """Hires, keeps and buries workers. Its methods are called within the owner's lock."""
 
     def __init__(self, owner: Owner, terms: Terms, reactor: Reactor) -> None:
         self._owner = owner
         self._terms = terms
-        self._most_busy = 1
-        """As many as ever were busy at the same time are kept idle, for each level of nice."""
         self._reactor = reactor
         self._numbers = itertools.count(1)
         self._hands: dict[int, Hand] = {}
-        self._idle: dict[int, list[Hand]] = {}
+        self._idle = Idle()
         self._nursery: Nursery | None = None
         self._leaving: list[Nursery] = []
         self._closed = False
@@ -99,17 +78,9 @@ class Crew:
 
     def take(self, nice: int, limits: Limits | None) -> Hand:
         """A worker for one attempt: an idle one, else a new one. Raises ``OSError``, ``EngineError``."""
-        idle, spares = self._idle.get(nice), self._idle.get(0)
-        if idle and limits is None:
-            hand = idle.pop()
-        elif spares and (nice == 0 or len(spares) > 1):
-            # The last one is kept for what is urgent; who is not can wait for a fork.
-            hand = self._fresh(spares) or self._hire()
-        else:
-            hand = self._hire()
+        hand = self._idle.take(nice, limits) or self._hire()
         hand.nice, hand.limits = nice, limits
-        busy = len(self._hands) - sum(map(len, self._idle.values()))
-        self._most_busy = min(max(self._most_busy, busy), _MAX_IDLE)
+        self._idle.saw_busy(len(self._hands) - len(self._idle))
         self._refill_soon()
         return hand
 
@@ -122,11 +93,8 @@ class Crew:
 
     def put_back(self, hand: Hand) -> None:
         """It has nothing to do and nothing left running."""
-        idle = self._idle.setdefault(hand.nice, [])
-        if self._closed or hand.limits is not None or len(idle) >= max(self._most_busy, _SPARES):
+        if self._closed or hand.buried or not self._idle.put(hand):
             self.bury(hand)
-        elif not hand.buried:
-            idle.append(hand)
 
     def warm(self, nice_levels: Iterable[int]) -> None:
         """Have so many idle workers, one for each level given."""
@@ -134,7 +102,7 @@ class Crew:
         for nice in nice_levels:
             hand = self._hire()
             hand.nice = nice
-            self._idle.setdefault(nice, []).append(hand)
+            self._idle.add(hand)
 
     def bury(self, hand: Hand) -> None:
         """Kill it, whatever it does; ``hand_gone`` follows."""
@@ -142,12 +110,11 @@ class Crew:
             return
         hand.signal_group(signal.SIGKILL)
         hand.buried = True
-        idle = self._idle.get(hand.nice, [])
-        if hand in idle:
-            idle.remove(hand)
+        self._idle.remove(hand)
         if self._nursery is not None:
             self._nursery.bury(hand.number)
             self._reactor.refresh(self._nursery.link)
+            self._expect(hand, self._nursery)
 
     def close(self) -> None:
         """End the spawner and with it every worker that is left."""
@@ -166,20 +133,13 @@ class Crew:
 
     # --- hiring ---
 
-    @staticmethod
-    def _fresh(spares: list[Hand]) -> Hand | None:
-        """One that has not been used for anything, so that it can become anything."""
-        for place, hand in enumerate(spares):
-            if hand.turn == 0:
-                return spares.pop(place)
-        return None
-
     def _hire(self) -> Hand:
         nursery = self._nurse()
         hand = Hand(next(self._numbers), self._terms.max_bytes)
         nursery.start_worker(hand.number, hand.fds)
         hand.hand_over()
         self._hands[hand.number] = hand
+        self._expect(hand, nursery)
         self._reactor.call(lambda: self._watch(hand))
         return hand
 
@@ -192,16 +152,16 @@ class Crew:
 
     def _refill_soon(self) -> None:
         """Keep spare workers for what is urgent, so that it never waits for a fork."""
-        if not self._refilling and len(self._idle.get(0, ())) < _SPARES and not self._closed:
+        if not self._refilling and self._idle.spares < SPARES and not self._closed:
             self._refilling = True
             self._reactor.later(_REFILL_S, self._refill)
 
     def _refill(self) -> None:
         with self._owner.locked():
             self._refilling = False
-            while len(self._idle.get(0, ())) < _SPARES and not self._closed and self._nursery is not None:
+            while self._idle.spares < SPARES and not self._closed and self._nursery is not None:
                 try:
-                    self._idle.setdefault(0, []).append(self._hire())
+                    self._idle.add(self._hire())
                 except OSError:
                     return  # out of descriptors: what runs goes on, and the next start says so
 
@@ -258,6 +218,8 @@ class Crew:
             case ["failed", int(number), str(text)]:
                 if hand := self._hands.get(number):
                     self._gone(hand, Ended(text=text))
+            case ["here"]:
+                nursery.asked = False
             case ["dead", int(number)]:
                 if hand := self._hands.get(number):
                     self.bury(hand)
@@ -266,6 +228,26 @@ class Crew:
                     self._gone(hand, Ended(code, signal_number))
             case _:
                 raise Garbled(str(frame)[:80])
+
+    def _expect(self, hand: Hand, nursery: Nursery) -> None:
+        """See to it that the spawner starts or ends that worker, or is replaced because it hangs.
+
+        Only once it has imported the actions, which may take any time.
+        """
+
+        def check() -> None:
+            with self._owner.locked():
+                waiting = hand.number in self._hands and (hand.buried or hand.pid is None)
+                if nursery is not self._nursery or not waiting:
+                    return
+                if not nursery.asked:
+                    nursery.ask()
+                elif nursery.ready:
+                    nursery.kill()
+                    return
+                self._reactor.later(_ANSWER_S, check)
+
+        self._reactor.later(_ANSWER_S, check)
 
     def _lose(self, nursery: Nursery, text: str) -> None:
         """The spawner is gone and nobody waits for its workers: kill them, see them end, start another."""
@@ -366,9 +348,7 @@ class Crew:
             self.read(hand)
         del self._hands[hand.number]
         hand.buried = True
-        idle = self._idle.get(hand.nice, [])
-        if hand in idle:
-            idle.remove(hand)
+        self._idle.remove(hand)
         self._reactor.forget(hand.link)
         self._owner.hand_gone(hand, Ended(text=hand.fault) if hand.fault else ended)
         hand.close()

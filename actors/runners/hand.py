@@ -91,3 +91,22 @@ class Hand:
         self.hand_over()
         self.link.close()
         self.board.close()
+
+
+class Ended:
+    """How a worker ended: exit code or signal, or a text where there is neither."""
+
+    def __init__(self, code: int | None = None, signal_number: int | None = None, text: str = "") -> None:
+        self.code = code
+        self.signal = signal_number
+        self._text = text
+
+    def __str__(self) -> str:
+        if self._text:
+            return self._text
+        if self.signal is not None:
+            try:
+                return f"the worker process was killed by {signal.Signals(self.signal).name}"
+            except ValueError:
+                return f"the worker process was killed by signal {self.signal}"
+        return f"the worker process ended with exit status {self.code}"

@@ -63,6 +63,8 @@ class Nursery:
         self._base = ""
         self.ready = False
         """It has imported the actions and starts workers."""
+        self.asked = False
+        """It was asked to answer and has not yet."""
 
     def launch(self) -> None:
         """Start the process. Raises ``EngineError``."""
@@ -104,6 +106,11 @@ class Nursery:
     def bury(self, number: int) -> None:
         """Kill the worker if it lives; it will not be signalled by us again."""
         self.link.send(["bury", number])
+
+    def ask(self) -> None:
+        """Have it answer, if it can."""
+        self.asked = True
+        self.link.send(["ask"])
 
     def close(self) -> None:
         """Have it end, and all its workers with it."""

@@ -101,6 +101,8 @@ class Spawner:
                     child.buried = True
                     if child.status is None:
                         _kill_group(child.pid)
+            case ["ask"]:
+                self._link.send(["here"])
             case _:
                 raise Garbled(f"unknown request {str(frame)[:80]}")
 
