@@ -91,8 +91,7 @@ class Instances:
     def activate(self, instance: Instance, now: Instant) -> None:
         """Its turn has come: give its first tasks to the scheduler."""
         instance.active = True
-        instance.sent_at = now
-        instance.first_order = self._orders + 1
+        instance.send(self._orders + 1, now)
         for task in instance.workflow.tasks:
             if task.depends_on:
                 continue

@@ -243,10 +243,19 @@ class Instance:
         if self._runs is None:
             self._runs = tuple([Run(task) for task in self.workflow.tasks])
             if self.sent_at is not None:
-                for order, run in enumerate(self.roots(), start=self.first_order):
-                    run.order, run.open, run.in_line = order, True, True
-                    run.new_attempt(self.sent_at)
+                self._put_in_line(self.sent_at)
         return self._runs
+
+    def send(self, first_order: int, now: Instant) -> None:
+        """Note that the scheduler gets its first jobs, from this place in line on."""
+        self.sent_at, self.first_order = now, first_order
+        if self._runs is not None:  # Somebody asked for them while it waited for its turn.
+            self._put_in_line(now)
+
+    def _put_in_line(self, now: Instant) -> None:
+        for order, run in enumerate(self.roots(), start=self.first_order):
+            run.order, run.open, run.in_line = order, True, True
+            run.new_attempt(now)
 
     @property
     def untouched(self) -> bool:
