@@ -208,7 +208,7 @@ class EventLoopRunner:
                     self._homes = [*(other for other in self._homes if other.thread.is_alive()), home]
                 run.home = home
                 home.runs[run.job.attempt] = self._runs[run.job.attempt] = run
-                home.loop.call_soon_threadsafe(self._begin, run, home, context=Variables())
+                home.loop.call_soon_threadsafe(self._begin, run, home)
                 return
         self._runs.pop(run.job.attempt, None)
         run.report(ActionEnded(run.job.attempt, Outcome(OutcomeKind.STOPPED, ended=self._now())))
@@ -240,7 +240,7 @@ class EventLoopRunner:
             value, error = None, TypeError(f"{text}; use async def, or another isolation")
         with home.lock:
             if home.runs.pop(run.job.attempt, None) is None:
-                return  # reported as lost while its last tasks were ending
+                return  # the loop was given up, and this reported as lost, just before
         self._report(run, execution.ended(value, error))
         home.leave_when_empty()
 

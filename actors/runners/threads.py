@@ -92,8 +92,10 @@ class ThreadControl(Control):
     def settle(self) -> None:
         if self.reason is None:
             return
+        # Before the lock: once it is held, taking back must be the first call, as a stop lands after any call.
+        me = get_ident()
         with self._lock:
-            _take_back(get_ident(), None)
+            _take_back(me, None)
             self._next = time.monotonic() + self._pause
 
     def _raise_there(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Blocked:
 
     def __init__(self, loops: Make) -> None:
         self.lines: list[str] = []
+        self.given: list[str] = []
         self.entered, self.gate = threading.Event(), threading.Event()
         self.world = loops(async_waits=self.waits, async_blocks=self.blocks, async_gives=self.gives)
         self.waiting = [self.world.start("waits") for _ in range(2)]
@@ -56,6 +58,8 @@ class Blocked:
         async def child() -> None:
             try:
                 while True:
+                    if self.gate.is_set():
+                        self.lines.append("a step of the child after its end was reported")
                     await asyncio.sleep(0.001)
             finally:
                 self.lines.append("the child's finally")
@@ -80,6 +84,7 @@ class Blocked:
         return "not blocked any more"
 
     async def gives(self, ctx: Context) -> int:
+        self.given.append(ctx.task_id)
         return threading.get_ident()
 
 
@@ -125,6 +130,32 @@ def test_work_goes_on_in_a_new_loop_while_the_old_one_is_blocked(loops: Make) ->
     assert world.told[blocked.blocker].outcome is None
     blocked.gate.set()
     world.ended(blocked.blocker)
+    assert world.close() == []
+    # Once each, though the old loop came to the first one too.
+    assert len(blocked.given) == 2
+
+
+def test_a_loop_blocked_by_a_callback_loses_all_attempts(loops: Make) -> None:
+    """Nobody can say whose callback it is."""
+
+    async def arms(ctx: Context) -> None:
+        ctx.log.info("here")
+        asyncio.get_running_loop().call_later(0.01, wait)
+        await asyncio.sleep(60)
+
+    def wait() -> None:
+        entered.set()
+        gate.wait(20)
+
+    entered, gate = threading.Event(), threading.Event()
+    world = loops(async_arms=arms)
+    attempt = world.start("arms")
+    world.said(attempt)
+    assert entered.wait(10)
+    world.runner.abandon(attempt)
+
+    assert world.ended(attempt).kind is OutcomeKind.LOST
+    gate.set()
 
 
 def test_a_blocked_attempt_that_was_told_stops_when_it_comes_back(loops: Make) -> None:
@@ -177,6 +208,24 @@ def test_an_attempt_that_does_not_stop_costs_the_others_nothing(loops: Make) -> 
     assert world.ended(stuck).result == "done"
     world.runner.interrupt(other, StopReason.CANCEL)
     assert world.ended(other).kind is OutcomeKind.STOPPED
+
+
+VARIABLE: ContextVar[int] = ContextVar("variable", default=0)
+
+
+def test_context_variables_reach_no_attempt_from_outside_or_from_another(loops: Make) -> None:
+    async def act(ctx: Context) -> int:
+        VARIABLE.set(VARIABLE.get() + 1)
+        return VARIABLE.get()
+
+    world = loops(async_act=act)
+    token = VARIABLE.set(100)
+    try:
+        results = [world.ended(world.start("act")).result for _ in range(3)]
+    finally:
+        VARIABLE.reset(token)
+
+    assert results == [1, 1, 1]
 
 
 def test_a_plain_function_is_refused_in_the_loop(loops: Make) -> None:

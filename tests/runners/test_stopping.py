@@ -82,6 +82,30 @@ def test_a_signal_before_the_first_line_means_it_never_runs(listen: Signalled) -
     assert (outcome.kind, outcome.began, ran) == (OutcomeKind.STOPPED, None, [])
 
 
+class ToldAtTheLastInstant(Control):
+    """Told after the driver has looked for the last time, and before the first line."""
+
+    _inside = False
+
+    @property
+    def inside(self) -> bool:
+        return self._inside
+
+    @inside.setter
+    def inside(self, value: bool) -> None:
+        if value:
+            self.tell(StopReason.PREEMPT)
+        self._inside = value
+
+
+def test_an_action_told_at_the_last_instant_does_not_run_its_first_line() -> None:
+    ran: list[int] = []
+
+    outcome = execution(lambda _ctx: ran.append(1), control=ToldAtTheLastInstant()).run()
+
+    assert (outcome.kind, ran) == (OutcomeKind.STOPPED, [])
+
+
 class Swallowing:
     """An object whose end swallows whatever is raised in it, as Python does in ``__del__``."""
 

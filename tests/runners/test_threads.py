@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +17,12 @@ import pytest
 
 from actors.clock import SystemClock
 from actors.errors import AttemptStopped
-from actors.model import AttemptId, Isolation, OutcomeKind, StopReason
+from actors.messages import ActionEnded, FromRunner
+from actors.model import AttemptId, Isolation, Outcome, OutcomeKind, StopReason
 from actors.runners.context import Context
-from actors.runners.threads import ThreadRunner
+from actors.runners.threads import ThreadControl, ThreadRunner, _inject
 from tests.conformance.runners_under_test import Subject, World
+from tests.runners.attempts_at_hand import execution, job
 
 Make = Callable[..., World]
 VARIABLE: ContextVar[int] = ContextVar("variable", default=0)
@@ -68,6 +73,43 @@ def test_there_are_as_many_threads_as_attempts_ever_ran_at_once(threads: Make) -
         idents |= {world.ended(attempt).result for attempt in attempts}
 
     assert len(idents) == 4
+
+
+def test_the_thread_that_became_idle_last_is_taken_first(threads: Make) -> None:
+    """Its caches are warm; in a line, every thread would be woken from a long sleep."""
+    meet = threading.Barrier(4)
+
+    def act(ctx: Context) -> int:
+        if ctx.params["together"]:
+            meet.wait(10)
+        return threading.get_ident()
+
+    world = threads(act=act)
+    for attempt in [world.start("act", together=True) for _ in range(4)]:
+        world.ended(attempt)
+    idents = {world.ended(world.start("act", together=False)).result for _ in range(20)}
+
+    assert len(idents) == 1
+
+
+def test_what_a_report_starts_runs_in_the_thread_that_reports() -> None:
+    runner = ThreadRunner({"act": lambda _ctx: threading.get_ident()}, clock=SystemClock())
+    idents: list[int] = []
+    over = threading.Event()
+
+    def report(message: FromRunner) -> None:
+        assert isinstance(message, ActionEnded)
+        idents.append(message.outcome.result)
+        if len(idents) < 10:
+            runner.start(job(number=len(idents) + 1), report)
+        else:
+            over.set()
+
+    runner.start(job(), report)
+    assert over.wait(10)
+    assert runner.close(time.monotonic_ns() + 10**10) == []
+
+    assert len(set(idents)) == 1
 
 
 def test_context_variables_of_one_attempt_are_not_the_next_ones(threads: Make) -> None:
@@ -184,6 +226,89 @@ def test_a_stop_at_any_instant_leaves_a_whole_outcome_and_a_sound_thread(threads
     assert kinds == {OutcomeKind.COMPLETED, OutcomeKind.STOPPED}
     # All of them ran in one thread, which is still there.
     assert len(world.runner._seats) == 1  # type: ignore[attr-defined]
+
+
+def test_a_value_that_was_returned_is_kept_though_a_stop_was_on_its_way(threads: Make) -> None:
+    """The action is one call into C: the stop can land only once it has returned, in our lines."""
+    results: queue.SimpleQueue[str] = queue.SimpleQueue()
+    world = threads(act=results.get)  # called with ``ctx``, which it takes for "block: yes"
+    for _ in range(20):
+        attempt = world.start("act")
+        while world.runner.began(attempt) is None:
+            spin(0.0001)
+        world.nothing_or_end(attempt)
+        world.runner.interrupt(attempt, StopReason.PREEMPT)
+        results.put("worth keeping")
+
+        outcome = world.ended(attempt)
+        assert (outcome.kind, outcome.result) == (OutcomeKind.COMPLETED, "worth keeping")
+
+
+@pytest.mark.parametrize("how", ["by checkpoint", "by yield"])
+def test_a_stop_does_not_rise_in_a_report(threads: Make, how: str) -> None:
+    """A note is reported from the action's thread; that is the engine's code."""
+
+    def checkpoint(ctx: Context) -> None:
+        ctx.checkpoint(1)
+        spin(60)
+
+    def generate(ctx: Context) -> Iterator[int]:
+        yield 1
+        spin(60)
+
+    lines: list[str] = []
+    runner = ThreadRunner({"act": checkpoint if how == "by checkpoint" else generate}, clock=SystemClock())
+    ended = threading.Event()
+
+    def report(message: FromRunner) -> None:
+        telling = threading.Thread(target=runner.interrupt, args=(message.attempt, StopReason.PREEMPT))
+        telling.start()
+        telling.join()
+        spin(0.05)
+        lines.append(type(message).__name__)
+        if isinstance(message, ActionEnded):
+            lines.append(message.outcome.kind)
+            ended.set()
+
+    runner.start(job(), report)
+    assert ended.wait(10)
+    runner.close(time.monotonic_ns() + 10**9)
+
+    assert lines == ["ActionNoted", "ActionEnded", "stopped"]
+
+
+def waits_for_lock(thread: int) -> bool:
+    """Whether that thread stands at the ``with`` of ``ThreadControl.settle``: it leaves the interpreter only there."""
+    frame, settle = sys._current_frames().get(thread), ThreadControl.settle
+    lines, first = inspect.getsourcelines(settle)
+    line = first + next(number for number, text in enumerate(lines) if "with self._lock" in text)
+    return frame is not None and frame.f_code is settle.__code__ and frame.f_lineno == line
+
+
+def test_a_stop_under_way_is_taken_back_before_a_checkpoint_is_saved() -> None:
+    """The one who tells has just seen that it may inject, when the action enters ``ctx.checkpoint``."""
+    control = ThreadControl(time.monotonic_ns)
+    begun, told = threading.Event(), threading.Event()
+    outcomes: list[Outcome] = []
+
+    def act(ctx: Context) -> None:
+        begun.set()
+        told.wait(10)
+        ctx.checkpoint("saved")
+
+    running = threading.Thread(target=lambda: outcomes.append(execution(act, control=control).run()))
+    running.start()
+    assert begun.wait(10)
+    with control._lock:
+        control.reason = StopReason.PREEMPT
+        told.set()
+        end = time.monotonic() + 10
+        while not waits_for_lock(control.thread) and time.monotonic() < end:
+            time.sleep(0)
+        _inject(control.thread, AttemptStopped)
+    running.join(10)
+
+    assert [(each.kind, each.checkpoint) for each in outcomes] == [(OutcomeKind.STOPPED, "saved")]
 
 
 def test_a_coroutine_in_a_thread_is_stopped_at_its_await(threads: Make) -> None:
