@@ -25,7 +25,7 @@ from actors.logic.keeping import Keeping
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
-from actors.messages import Bootstrap, ForwardedEvent, ScheduleEvents, StopAgents
+from actors.messages import Bootstrap, ForwardedEvent, ReadStats, ScheduleEvents, StopAgents
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
@@ -180,6 +180,9 @@ class Assembly:
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
         try:
             self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
+            # What the last ends led to has reached the store and the subscribers when these answer.
+            for actor in (KEEPER, ROUTER):
+                self.ask(actor, ReadStats, timeout=JOIN_S)
         except (TimeoutError, EngineFailed):
             return  # Closing the runners names who is late.
 

@@ -26,6 +26,7 @@ class Outbox:
         self.priorities: dict[EntityId, Priority] = {}
         self._effects: list[Effect] = []
         self._timers: list[Effect] = []
+        self._replies: list[Effect] = []
         self._changes: list[StateChanged] = []
         self._watched: frozenset[ChangeType] = frozenset()
         self._sequence = 0
@@ -42,7 +43,7 @@ class Outbox:
 
     def reply(self, to: ReplyId, value: Json) -> None:
         if to != NOBODY:
-            self._effects.append(Reply(to, value))
+            self._replies.append(Reply(to, value))
 
     def set_timer(self, key: object, at: Instant, message: Message) -> None:
         self._timers.append(SetTimer(key, at, message))
@@ -110,5 +111,6 @@ class Outbox:
             effects.append(Send(ROUTER, ChangesMade(tuple(self._changes))))
             self._changes = []
         effects += self._timers
-        self._effects, self._timers = [], []
+        effects += self._replies  # Last: who has his answer can rely on everything having been sent.
+        self._effects, self._timers, self._replies = [], [], []
         return effects
