@@ -30,11 +30,11 @@ def test_one_study_is_cut_for_the_urgent_order_and_goes_on_from_its_checkpoint(r
     for study in studies:
         if study is not cut:
             assert (study.result["continued_from"], len(study.attempts)) == (0, 1)
-    # The urgent work did not wait for a study to end.
+    # The urgent work did not wait for a study to end, which was a second and a half away.
     first = urgent.tasks[0].attempts[0]
     assert first.started is not None
-    assert (first.started.ns - first.ready.ns) / 1e6 < 150
+    assert (first.started.ns - first.ready.ns) / 1e6 < 1_000
     preempted = [change for change in told if change.type == "task_preempted"]
     assert [change.task_id for change in preempted] == [cut.id]
     seconds = (max(change.at.ns for change in told) - min(change.at.ns for change in told)) / 1e9
-    assert 2.0 <= seconds < 5
+    assert 2.0 <= seconds < 15
