@@ -29,6 +29,7 @@ class Running:
         "sent",
         "serial",
         "stopping",
+        "stuck",
         "suspending",
         "waiting",
     )
@@ -49,6 +50,8 @@ class Running:
         """It may never be preempted."""
         self.stopping: StopReason | None = None
         self.suspending = False
+        self.stuck = False
+        """It does not stop, and too many are set aside already to go on without it."""
         self.preempted_by: Waiting | None = None
 
     @property
@@ -82,6 +85,8 @@ class Kind:
         self.held: list[tuple[Priority, int, int, Agent]] = []
         self.victims: list[tuple[Priority, int, Running]] = []
         self.reservations: list[tuple[Priority, int, int, int, Agent]] = []
+        self.unclaimed: list[tuple[Priority, int, int, Agent]] = []
+        """Agents being freed for a task that no longer needs them."""
 
     def fits(self, needed: frozenset[str]) -> bool:
         return ALL in self.capabilities or needed <= self.capabilities
@@ -123,6 +128,17 @@ class Kind:
             priority, order, token, _, agent = heap[0]
             waiting = agent.reserved_for
             if agent.token == token and waiting is not None and waiting.key == (-priority, -order):
+                return agent
+            heapq.heappop(heap)
+        return None
+
+    def first_unclaimed(self) -> Agent | None:
+        """The agent being freed for nobody in particular; that of the least important work."""
+        heap = self.unclaimed
+        while heap:
+            _, token, _, agent = heap[0]
+            stuck = agent.running is not None and agent.running.stuck
+            if agent.token == token and agent.reserved_for is None and not stuck:
                 return agent
             heapq.heappop(heap)
         return None
@@ -180,10 +196,12 @@ class Fleet:
 
     def reserve(self, agent: Agent, waiting: Waiting | None) -> None:
         agent.reserved_for = waiting
+        self._ticket += 1
         if waiting is not None:
-            self._ticket += 1
             entry = (-waiting.priority, -waiting.order, agent.token, self._ticket, agent)
             heapq.heappush(agent.kind.reservations, entry)
+        elif agent.running is not None:
+            heapq.heappush(agent.kind.unclaimed, (-agent.running.priority, agent.token, self._ticket, agent))
 
     # --- questions -----------------------------------------------------------------------------
 
@@ -200,7 +218,11 @@ class Fleet:
         return None
 
     def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:
-        """An agent on its way to a less important task; the least important of those."""
+        """An agent on its way to nobody, or to a less important task; the least important of those."""
+        for kind in self.fitting(needed):
+            agent = kind.first_unclaimed()
+            if agent is not None and agent.running is not None and agent.running.priority > key[0]:
+                return agent
         best: Agent | None = None
         worst = key
         for kind in self.fitting(needed):
@@ -223,7 +245,7 @@ class Fleet:
     def can_serve(self, priority: Priority) -> bool:
         """Whether any agent at all could be had for some task of this priority; cheap, may say yes in vain."""
         for kind in self._kinds.values():
-            if kind.first_free() is not None or kind.first_reservation() is not None:
+            if kind.first_free() or kind.first_reservation() or kind.first_unclaimed():
                 return True
             held = kind.first_held()
             if held is not None and held.hold is not None and priority <= held.hold[1]:

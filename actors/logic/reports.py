@@ -66,6 +66,9 @@ class Reports:
         running = self._floor.current(name, incarnation, attempt)
         if running is not None and not self._set_aside(running):
             self._stuck[attempt] = running
+            running.stuck = True
+            if running.agent.reserved_for is not None:
+                self._floor.unreserve(running.agent.reserved_for)  # It had better have another agent freed.
 
     def _set_aside(self, running: Running) -> bool:
         floor = self._floor
