@@ -153,7 +153,7 @@ class Asking:
         return tuple(shown)
 
     def _explain(self, identity: str, reply: ReplyId) -> None:
-        instance, run = self._books.find(identity)
+        instance, run = self._books.find_task(identity)
         if run is None:
             raise RefusedError(f"{identity} is an instance; ask for one of its tasks")
         facts: dict[str, object] = {

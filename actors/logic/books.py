@@ -37,8 +37,16 @@ class Books:
             raise NotFoundError(f"no unfinished instance or task {identity!r}")
         return found
 
-    def _lookup(self, identity: str) -> tuple[Instance, Run | None] | None:
+    def find_task(self, identity: str) -> tuple[Instance, Run | None]:
+        """As ``find``, but of a workflow and a task that are called alike it is the task."""
+        found = self._lookup(identity, tasks_first=True)
+        if found is None:
+            raise NotFoundError(f"no unfinished task {identity!r}")
+        return found
+
+    def _lookup(self, identity: str, *, tasks_first: bool = False) -> tuple[Instance, Run | None] | None:
         """Unfinished ones by readable id: no index to keep, the id itself says where to look."""
+        alike: Instance | None = None
         for workflow in self.definitions.workflows.values():
             names = [str(workflow.id), *[task.id for task in workflow.tasks]]
             for name in names:
@@ -50,11 +58,13 @@ class Books:
                     row = self.table.get(EntityId(entity))
                     for instance in () if row is None else row.unfinished(workflow.id):
                         if instance.id == identity:
-                            return instance, None
+                            if not tasks_first:
+                                return instance, None
+                            alike = instance
                         for run in instance.runs:
                             if instance.task_id(run.task) == identity:
                                 return instance, run
-        return None
+        return None if alike is None else (alike, None)
 
     def view(self, instance: Instance) -> InstanceView:
         return history.view(history.record(instance, None), self.out.calendar)

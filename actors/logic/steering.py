@@ -64,7 +64,7 @@ class Steering:
                 out.send(SCHEDULER, HoldWorkflow(workflow, paused))
                 out.reply(reply, None)
             case ResolveTask(identity, outcome, reply):
-                instance, run = self._books.find(identity)
+                instance, run = self._books.find_task(identity)
                 if run is None or run.status is not TaskStatus.UNKNOWN:
                     raise RefusedError(f"{identity} is not a task whose outcome is unknown; nothing to resolve")
                 if outcome == "retry" and run.in_line:
