@@ -1,0 +1,477 @@
+"""Stopping an attempt: the ladder, timeouts, and what is set aside because nothing stops it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.effects import KEEPER, SCHEDULER
+from actors.messages import GraceOver
+from actors.model import Delivery, Isolation, OutcomeKind, StopReason
+from tests.logic.worlds import World, full_world, task, workflow
+
+PROCESS = Isolation.PROCESS
+
+# --- timeouts ----------------------------------------------------------------------------------
+
+
+def test_an_attempt_that_takes_too_long_is_stopped_and_fails() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100)))
+    world.run("work", "a")
+
+    world.pass_ms(99)
+    assert world.running() == ["work@a"]
+    world.pass_ms(1)
+
+    assert world.told.interrupted == [("work@a", StopReason.TIMEOUT)]
+    error = world.task("work@a").error
+    assert error is not None
+    assert (error.type, "100 ms" in error.message) == ("Timeout", True)
+    assert world.instance("a").status == "failed"
+
+
+def test_a_timeout_is_a_failure_of_the_action_and_is_retried() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100, retry=1)))
+    world.run("work", "a")
+
+    world.pass_ms(100)
+
+    assert world.running() == ["work@a"]
+    assert (world.task("work@a").retries, world.task("work@a").infra_losses) == (1, 0)
+
+
+def test_the_timeout_counts_from_the_actions_first_line() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100)))
+    world.slow_to_begin.add("work")
+    world.run("work", "a")
+    world.pass_ms(70)
+    world.live("work@a").began = world.now
+
+    world.pass_ms(99)
+    assert world.running() == ["work@a"]
+    world.pass_ms(1)
+    assert world.running() == []
+
+
+def test_an_action_that_never_begins_is_stopped_in_the_end() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100)))
+    world.slow_to_begin.add("work")
+    world.run("work", "a")
+
+    world.pass_ms(29_000)
+    assert world.running() == ["work@a"]
+    world.pass_ms(2_000)
+
+    assert world.instance("a").status == "failed"
+
+
+def test_each_attempt_has_its_whole_timeout() -> None:
+    world = World(workflow("quick", task("quick", timeout_ms=100)), workflow("long", task("long", timeout_ms=500)))
+    world.run("long", "a")
+    world.pass_ms(450)
+    world.end("long@a")
+    world.run("quick", "b")
+    world.pass_ms(80)
+    world.end("quick@b")
+    world.run("long", "c")
+
+    world.pass_ms(499)
+    assert world.running() == ["long@c"]
+    world.pass_ms(1)
+    assert world.running() == []
+
+
+def test_a_short_timeout_after_a_long_one_is_not_late() -> None:
+    world = World(workflow("quick", task("quick", timeout_ms=100)), workflow("long", task("long", timeout_ms=60_000)))
+    world.run("long", "a")
+    world.end("long@a")
+    world.run("quick", "b")
+
+    world.pass_ms(100)
+
+    assert world.task("quick@b").status == "failed"
+
+
+def test_a_completion_that_crosses_its_timeout_is_a_completion() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100)))
+    world.deaf.add("work")
+    world.run("work", "a")
+    world.pass_ms(100)
+
+    world.end("work@a", "just in time")
+
+    assert (world.task("work@a").status, world.task("work@a").result) == ("completed", "just in time")
+
+
+# --- the ladder --------------------------------------------------------------------------------
+
+
+def test_a_process_is_told_first_and_killed_when_its_grace_is_over() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100, grace_ms=50, isolation=PROCESS)))
+    world.deaf.add("work")
+    world.run("work", "a")
+
+    world.pass_ms(149)
+    assert (world.told.interrupted, world.told.killed) == ([("work@a", StopReason.TIMEOUT)], [])
+    world.pass_ms(1)
+
+    assert world.told.killed == ["work@a"]
+    assert world.task("work@a").attempts[0].killed
+
+
+def test_no_grace_kills_at_once() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100, grace_ms=0, isolation=PROCESS)))
+    world.deaf.add("work")
+    world.run("work", "a")
+
+    world.pass_ms(100)
+
+    assert world.told.killed == ["work@a"]
+
+
+def test_who_stops_within_the_grace_is_not_killed() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100, isolation=PROCESS)), agents=1)
+    world.run("work", "a", "b")
+
+    world.pass_ms(100)  # a is stopped by its timeout; b starts in its place.
+    world.pass_ms(99)
+
+    assert world.told.killed == []
+    assert world.running() == ["work@b"]
+
+
+def test_a_grace_that_rings_for_an_attempt_that_is_gone_does_nothing() -> None:
+    world = full_world(workflow("order", task("order", isolation=PROCESS), priority=0), agents=1)
+    attempt = world.live("study@low1").job.attempt
+    world.run("order", "now")
+
+    world.tell("agent_0", GraceOver(attempt))
+
+    assert world.running() == ["order@now"]
+
+
+def test_a_cancel_that_follows_a_preemption_decides_what_comes_after() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+
+    world.cancel("low1")
+    world.stop("study@low1")
+
+    assert world.instance("low1").status == "cancelled"
+
+
+def test_a_preemption_that_follows_a_cancel_does_not_bring_the_task_back() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.cancel("low1")
+    world.run("order", "now")
+
+    world.stop("study@low1")
+
+    assert world.instance("low1").status == "cancelled"
+    assert world.running() == ["order@now"]
+
+
+# --- set aside ---------------------------------------------------------------------------------
+
+
+def test_a_thread_that_does_not_stop_is_set_aside_and_a_fresh_agent_takes_its_place() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+
+    world.pass_ms(99)
+    assert "order@now" not in world.running()
+    world.pass_ms(1)
+
+    assert world.told.abandoned == ["study@low1"]
+    assert world.running() == ["order@now"]
+    assert world.stats()["agents"]["set_aside"] == 1
+
+
+def test_what_was_set_aside_runs_again_only_when_it_has_ended() -> None:
+    world = full_world(workflow("order", priority=0), agents=2)
+    world.deaf.add("study")
+    world.run("order", "now")
+    world.pass_ms(100)
+    world.end("order@now")
+    assert world.told.started.count("study@low2") == 1  # A free agent, and its old attempt still goes on.
+
+    world.stop("study@low2")
+
+    assert world.told.started.count("study@low2") == 2
+    assert world.stats()["agents"]["set_aside"] == 0
+
+
+def test_a_late_completion_of_what_was_set_aside_is_fenced() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+    world.pass_ms(100)
+
+    world.end("study@low1", "late")
+    world.end("order@now")
+
+    assert world.task("study@low1").result is None
+    assert world.running() == ["study@low1"]
+    assert world.live("study@low1").job.attempt.number == 2
+
+
+def test_a_set_aside_attempt_counts_against_its_workflows_limit_until_it_ends() -> None:
+    world = World(
+        workflow("single", task("work"), priority=5, max_concurrent=1), workflow("order", priority=0), agents=1
+    )
+    world.deaf.add("work")
+    world.run("single", "a", "b")
+    world.run("order", "now")
+    world.pass_ms(100)
+    world.end("order@now")
+    assert world.running() == []
+
+    world.stop("work@a")
+
+    assert len(world.running()) == 1
+
+
+def test_as_many_are_set_aside_as_there_are_agents_and_no_more() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("study", "low2")
+    world.run("order", "first")
+    world.pass_ms(100)
+    world.end("order@first")
+    assert world.running() == ["study@low2"]
+
+    world.run("order", "second")
+    world.pass_ms(10_000)
+    assert world.told.abandoned == ["study@low1"]
+    assert world.running() == ["study@low2"]  # Its agent is not replaced: one is set aside already.
+
+    world.stop("study@low1")
+
+    assert world.told.abandoned == ["study@low1", "study@low2"]
+    assert world.running() == ["order@second"]
+
+
+def test_who_waits_for_an_agent_that_cannot_be_replaced_has_another_one_freed() -> None:
+    world = World(workflow("deaf", priority=9), workflow("study", priority=5), workflow("order", priority=0), agents=2)
+    world.deaf.add("deaf")
+    world.run("deaf", "a", "b")
+    world.run("order", "x", "y")
+    world.pass_ms(100)
+    world.end("order@x")
+    world.end("order@y")  # Both are set aside, both agents are new: there is no room for a third.
+    world.run("deaf", "c")
+    world.run("study", "d")
+
+    world.run("order", "now")
+    world.pass_ms(100)
+
+    assert world.told.interrupted[-2:] == [("deaf@c", StopReason.PREEMPT), ("study@d", StopReason.PREEMPT)]
+    assert "order@now" in world.running()
+
+
+def test_a_timeout_that_cannot_be_enforced_fails_its_task_at_once_and_fences_its_end() -> None:
+    world = World(workflow("work", task("work", timeout_ms=100), task("next", after=("work",))), agents=1)
+    world.deaf.add("work")
+    world.run("work", "a")
+    world.pass_ms(200)
+    assert world.instance("a").status == "failed"
+
+    world.end("work@a", "late")
+
+    assert world.instance("a").status == "failed"
+    assert world.task("next@a").status == "cancelled"
+
+
+def test_a_cancel_that_cannot_be_enforced_ends_the_instance_at_once() -> None:
+    world = World(workflow("work"), agents=1)
+    world.deaf.add("work")
+    world.run("work", "a")
+    world.cancel("a")
+    world.pass_ms(99)
+    assert world.instance("a").status == "running"
+
+    world.pass_ms(1)
+
+    assert world.instance("a").status == "cancelled"
+
+
+def test_a_task_that_was_set_aside_can_be_cancelled() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+    world.pass_ms(100)
+
+    world.cancel("low1")
+
+    assert world.instance("low1").status == "cancelled"
+    world.stop("study@low1")
+    world.end("order@now")
+    assert world.running() == []
+
+
+def test_an_end_that_crosses_the_setting_aside_is_not_lost() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+    world.now += 100_000_000
+    world.ring()
+    world.deliver("agent_0")
+    world.end("study@low1", "done", settle=False)  # The scheduler is told that it is stuck, then that it ended.
+    world.settle()
+
+    assert world.running() == ["order@now"]
+    world.end("order@now")
+    world.finish_all()
+    assert world.instance("low1").status == "completed"
+
+
+# --- at most once ------------------------------------------------------------------------------
+
+ORDER: dict[str, Any] = {"delivery": Delivery.AT_MOST_ONCE, "preemptible": False}
+
+
+def test_at_most_once_runs_only_after_its_assignment_is_recorded() -> None:
+    world = World(workflow("order", task("order", **ORDER)))
+    world.run("order", "a", settle=False)
+    world.deliver(KEEPER, SCHEDULER, "agent_0")
+    assert world.told.started == []
+
+    world.deliver(KEEPER, SCHEDULER, "agent_0")
+
+    assert world.told.started == ["order@a"]
+
+
+def test_at_most_once_that_times_out_is_unknown_and_its_instance_stays_running() -> None:
+    world = World(workflow("order", task("order", timeout_ms=100, **ORDER), task("next", after=("order",))))
+    world.run("order", "a")
+
+    world.pass_ms(100)
+
+    assert world.task("order@a").status == "unknown"
+    assert world.instance("a").status == "running"
+    assert world.idle()
+
+
+def test_at_most_once_whose_process_is_gone_is_unknown_and_never_runs_again() -> None:
+    world = World(workflow("order", task("order", **ORDER)))
+    world.run("order", "a")
+
+    world.lose("order@a")
+    world.pass_ms(100_000)
+
+    assert world.told.started == ["order@a"]
+    assert world.task("order@a").status == "unknown"
+
+
+def test_at_most_once_that_was_lost_before_its_first_line_may_run_again() -> None:
+    world = World(workflow("order", task("order", **ORDER)))
+    world.slow_to_begin.add("order")
+    world.run("order", "a")
+
+    world.lose("order@a")
+
+    assert world.told.started == ["order@a", "order@a"]
+
+
+def test_at_most_once_that_fails_by_itself_has_failed() -> None:
+    world = World(workflow("order", task("order", **ORDER)))
+    world.run("order", "a")
+
+    world.fail("order@a")
+
+    assert world.task("order@a").status == "failed"
+
+
+def test_at_most_once_that_is_cancelled_after_its_first_line_is_unknown() -> None:
+    world = World(workflow("order", task("order", **ORDER)))
+    world.run("order", "a")
+
+    world.cancel("a")
+
+    assert world.task("order@a").status == "unknown"
+
+
+def test_a_late_result_of_an_unknown_task_is_kept_beside_it() -> None:
+    world = World(workflow("order", task("order", timeout_ms=100, **ORDER)))
+    world.deaf.add("order")
+    world.run("order", "a")
+    world.pass_ms(200)
+    assert world.task("order@a").status == "unknown"
+
+    world.end("order@a", {"order_id": "ORDER_123"})
+
+    task_ = world.task("order@a")
+    assert (task_.status, task_.result) == ("unknown", {"order_id": "ORDER_123"})
+    assert task_.attempts[0].outcome is OutcomeKind.STOPPED
+
+
+def test_resolve_moves_an_unknown_task_on_and_its_instance_with_it() -> None:
+    ends = {"completed": "completed", "failed": "failed", "cancelled": "cancelled"}
+    for outcome, status in ends.items():
+        world = World(workflow("order", task("order", timeout_ms=100, **ORDER)))
+        world.run("order", "a")
+        world.pass_ms(100)
+
+        world.resolve("order@a", outcome)
+
+        assert (world.task("order@a").status, world.instance("a").status) == (outcome, status)
+
+
+def test_resolve_as_completed_lets_the_tasks_after_it_run() -> None:
+    world = World(workflow("order", task("order", timeout_ms=100, **ORDER), task("next", after=("order",))))
+    world.run("order", "a")
+    world.pass_ms(100)
+
+    world.resolve("order@a", "completed")
+
+    assert world.running() == ["next@a"]
+
+
+def test_resolve_as_retry_runs_it_again() -> None:
+    world = World(workflow("order", task("order", timeout_ms=100, **ORDER)))
+    world.run("order", "a")
+    world.pass_ms(100)
+
+    world.resolve("order@a", "retry")
+    world.end("order@a", "done")
+
+    assert world.instance("a").status == "completed"
+
+
+# --- losses ------------------------------------------------------------------------------------
+
+
+def test_a_task_whose_process_dies_runs_again_three_times_and_is_poison_then() -> None:
+    world = World(workflow("work"))
+    world.run("work", "a")
+    for _ in range(3):
+        world.lose("work@a")
+        assert world.running() == ["work@a"]
+
+    world.lose("work@a")
+
+    poisoned = world.task("work@a")
+    assert poisoned.error is not None
+    assert (poisoned.status, poisoned.error.type, poisoned.infra_losses) == ("failed", "Poison", 3)
+    assert "signal 11" in poisoned.error.message
+
+
+def test_max_infra_losses_is_a_setting() -> None:
+    world = World(workflow("work"), max_infra_losses=0)
+    world.run("work", "a")
+
+    world.lose("work@a")
+
+    assert world.task("work@a").status == "failed"
+
+
+def test_a_loss_goes_on_from_the_last_checkpoint_that_was_told() -> None:
+    world = World(workflow("work"))
+    world.run("work", "a")
+    world.checkpoint("work@a", 5)
+
+    world.lose("work@a")
+
+    assert world.live("work@a").job.restored == 5
