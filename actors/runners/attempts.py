@@ -72,6 +72,7 @@ class WorkerRunner:
             except (OSError, EngineError) as error:
                 self._refuse(job, report, OutcomeKind.LOST, ErrorInfo(type(error).__name__, str(error)))
                 return
+            started = self._clock.now()
             try:
                 reading = crew.give(hand, job_to_json(job))
             except (TypeError, ValueError, RecursionError) as error:
@@ -79,7 +80,7 @@ class WorkerRunner:
                 text = f"what {job.task_id} is given is not JSON: {error}"
                 self._refuse(job, report, OutcomeKind.FAILED, ErrorInfo("RequestError", text, retryable=False))
                 return
-            run = Run(job, report, hand, reading, hand.turn)
+            run = Run(job, report, hand, reading, hand.turn, started)
             self._runs[job.attempt] = self._by_hand[hand.number] = run
 
     def interrupt(self, attempt: AttemptId, reason: StopReason) -> None:
@@ -130,7 +131,7 @@ class WorkerRunner:
             run = self._runs.get(attempt)
             if run is None:
                 return None
-            return run.outcome.began if run.over and run.outcome is not None else run.hand.began()
+            return run.outcome.began if run.over and run.outcome is not None else run.began(self._clock.now())
 
     def credit(self, attempt: AttemptId) -> None:
         with self.locked():
@@ -272,7 +273,7 @@ class WorkerRunner:
 
     def _said_ended(self, run: Run, outcome: Outcome, *, clean: bool) -> None:
         """The action is over. What is left of it, if anything is, goes before that is reported."""
-        run.outcome = outcome
+        run.outcome = run.said(outcome, self._clock.now())
         if run.phase is Phase.SUSPENDING:
             # It ended before the stop signal had its effect, which must not hit what comes next.
             self._continue(run)

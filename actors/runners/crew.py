@@ -174,6 +174,7 @@ class Crew:
         if self._nursery is None:
             nursery = self._nursery = Nursery(self._terms)
             self.ready.clear()
+            self.trouble = None
             self._reactor.call(lambda: self._launch(nursery))
         return self._nursery
 
@@ -184,7 +185,6 @@ class Crew:
             with self._owner.locked():
                 self.trouble = error if isinstance(error, EngineError) else EngineError(str(error))
                 self._lose(nursery, str(error))
-            self.ready.set()
             return
         with self._owner.locked():
             self._reactor.watch(nursery.link, lambda: self._hear_spawner(nursery))
@@ -196,7 +196,8 @@ class Crew:
                 for frame in nursery.link.receive():
                     self._take_frame(nursery, frame)
             except Garbled as error:
-                self._lose(nursery, f"the helper process for actions is garbled ({error})")
+                nursery.kill()
+                self._lose(nursery, f"the helper process for actions sent {error}")
                 return
             if nursery.link.ended:
                 self._lose(nursery, "the helper process for actions has ended")
@@ -265,20 +266,23 @@ class Crew:
         self._see_out(nursery, left, text)
         if nursery.ready and not self._closed:
             self._nurse()
-        elif not nursery.ready:
-            self.trouble = self.trouble or EngineError(text)
-            self.ready.set()
 
     def _see_out(self, nursery: Nursery, left: list[Hand], text: str) -> None:
         """Report the workers that are gone; look again for the others and for the spawner; then sweep up."""
-        still = [hand for hand in left if not self._has_ended(hand)]
-        for hand in left:
-            if hand not in still:
-                self._gone(hand, Ended(text=f"{text}: {nursery.how_it_ended()}"))
-        if not still and nursery.ended():
-            nursery.sweep()
-            self._leaving.remove(nursery)
-            return
+        still = left
+        if nursery.ended():
+            text = f"{text}: {nursery.how_it_ended()}" if nursery.how_it_ended() not in text else text
+            still = [hand for hand in left if not self._has_ended(hand)]
+            for hand in left:
+                if hand not in still:
+                    self._gone(hand, Ended(text=text))
+            if not still:
+                nursery.sweep()
+                self._leaving.remove(nursery)
+                if not nursery.ready:
+                    self.trouble = self.trouble or EngineError(text)
+                    self.ready.set()
+                return
 
         def again() -> None:
             with self._owner.locked():

@@ -83,9 +83,9 @@ class Hand:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
 
-    def began(self) -> Instant | None:
-        began = self.board.words[Word.BEGAN]
-        return began if began > 0 else None
+    def began(self) -> Instant:
+        """What the worker says about when the action's first line ran; 0: not yet."""
+        return self.board.words[Word.BEGAN]
 
     def close(self) -> None:
         self.hand_over()

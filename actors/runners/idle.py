@@ -15,11 +15,11 @@ _MOST = 32
 
 
 class Idle:
-    """Idle workers by level of ``nice``: at most as many for each as were ever busy together."""
+    """Idle workers by level of ``nice``: at most as many for each as were ever busy together, and the spares."""
 
     def __init__(self) -> None:
         self._by_nice: dict[int, list[Hand]] = {}
-        self._most = SPARES
+        self._most = 1
 
     def __len__(self) -> int:
         return sum(map(len, self._by_nice.values()))
@@ -47,14 +47,14 @@ class Idle:
     def put(self, hand: Hand) -> bool:
         """Keep it, unless it had limits or there are enough; whether it is kept."""
         level = self._by_nice.setdefault(hand.nice, [])
-        if hand.limits is not None or len(level) >= self._most:
+        if hand.limits is not None or len(level) >= self._most + (SPARES if hand.nice == 0 else 0):
             return False
         level.append(hand)
         return True
 
     def add(self, hand: Hand) -> None:
-        """Keep it in any case."""
-        self._by_nice.setdefault(hand.nice, []).append(hand)
+        """Keep a fresh one, in any case; those that were used before are used first."""
+        self._by_nice.setdefault(hand.nice, []).insert(0, hand)
 
     def remove(self, hand: Hand) -> None:
         """No-op for one that is not idle."""

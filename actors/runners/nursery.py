@@ -135,7 +135,7 @@ class Nursery:
     def how_it_ended(self) -> str:
         code = self._process.returncode if self._process is not None else None
         if code is None:
-            return "it closed its link"
+            return "it was not started"
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 

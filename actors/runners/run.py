@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from actors.model import ErrorInfo, Instant, Job, Outcome, OutcomeKind
@@ -32,6 +32,7 @@ class Run:
     hand: Hand
     reading: Reading
     turn: int
+    started: Instant
     phase: Phase = Phase.RUNNING
     credit: bool = True
     called: bool = False
@@ -45,9 +46,21 @@ class Run:
     over: bool = False
     """Nothing of it runs any more; only the report is due."""
 
+    def began(self, now: Instant) -> Instant | None:
+        """When the action's first line ran; None if not yet, or if the worker says what cannot be."""
+        return self._possible(self.hand.began(), now)
+
+    def said(self, outcome: Outcome, now: Instant) -> Outcome:
+        """The outcome as the worker says it, its times only if they can be."""
+        ended = self._possible(outcome.ended, now) or now
+        return replace(outcome, began=self._possible(outcome.began, ended), ended=ended)
+
+    def _possible(self, instant: Instant | None, latest: Instant) -> Instant | None:
+        return instant if instant is not None and self.started <= instant <= latest else None
+
     def death(self, ended: Ended, now: Instant) -> Outcome:
         """The outcome of an attempt whose worker died under it."""
-        began = self.hand.began()
+        began = self.began(now)
         if self.killed:
             return Outcome(OutcomeKind.STOPPED, began=began, ended=now, killed=True)
         limits = self.job.task.limits

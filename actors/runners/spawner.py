@@ -48,8 +48,10 @@ class Child:
 class Spawner:
     """Serves one engine over one link until that ends."""
 
-    def __init__(self, link: FdLink, setup: Setup, actions: Actions) -> None:
+    def __init__(self, link: FdLink, wakeup: Wakeup, setup: Setup, actions: Actions) -> None:
         self._link = link
+        self._wakeup = wakeup
+        self._selector = selectors.DefaultSelector()
         self._setup = setup
         self._actions = actions
         self._executes = not kernel.LINUX or kernel.thread_count() > 1
@@ -58,23 +60,22 @@ class Spawner:
         self._imported = frozenset(kernel.children())
         """What an import started: nobody's stray."""
 
-    def serve(self, wakeup: socket.socket) -> None:
+    def serve(self) -> None:
         """Work until the engine closes its end, or a signal says that it is gone."""
         faults = {name: astuple(fault) for name, fault in self._actions.faults.items()}
         self._link.send(["ready", faults, self._executes])
-        with selectors.DefaultSelector() as selector:
-            selector.register(wakeup, selectors.EVENT_READ)
-            selector.register(self._link, selectors.EVENT_READ)
-            while not self._link.ended:
-                blocked = selectors.EVENT_WRITE if self._link.blocked else 0
-                selector.modify(self._link, selectors.EVENT_READ | blocked)
-                ready = {key.fileobj for key, _ in selector.select()}
-                if wakeup in ready and signal.SIGTERM in wakeup.recv(4096):
-                    return
-                self._link.flush()
-                for frame in self._link.receive():
-                    self._take(frame)
-                self._look()
+        self._selector.register(self._wakeup.hears, selectors.EVENT_READ)
+        self._selector.register(self._link, selectors.EVENT_READ)
+        while not self._link.ended:
+            blocked = selectors.EVENT_WRITE if self._link.blocked else 0
+            self._selector.modify(self._link, selectors.EVENT_READ | blocked)
+            ready = {key.fileobj for key, _ in self._selector.select()}
+            if self._wakeup.hears in ready and signal.SIGTERM in self._wakeup.hears.recv(4096):
+                return
+            self._link.flush()
+            for frame in self._link.receive():
+                self._take(frame)
+            self._look()
 
     def finish(self) -> None:
         """Kill every worker and whatever else is a child of this process, wait for it, sweep up."""
@@ -131,7 +132,8 @@ class Spawner:
         """In the forked child: turn into a worker and never come back."""
         status = 70
         try:
-            signal.set_wakeup_fd(-1)
+            self._wakeup.close()
+            self._selector.close()
             self._link.close()
             worker.serve(place, self._setup, self._actions)
             status = 0
@@ -226,18 +228,24 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _hear_signals() -> socket.socket:
-    """Signals become bytes on the socket returned, so that one wait hears signals and the engine."""
-    wakeup, wakes = socket.socketpair()
-    for end in (wakeup, wakes):
-        end.setblocking(False)  # noqa: FBT003
-    signal.set_wakeup_fd(wakes.detach(), warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-        # Ctrl-C is the engine's to handle, in stages.
-        signal.signal(number, signal.SIG_IGN)
-    return wakeup
+class Wakeup:
+    """Signals become bytes on a socket, so that one wait hears signals and the engine."""
+
+    def __init__(self) -> None:
+        self.hears, self._wakes = socket.socketpair()
+        for end in (self.hears, self._wakes):
+            end.setblocking(False)  # noqa: FBT003
+        signal.set_wakeup_fd(self._wakes.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            # Ctrl-C is the engine's to handle, in stages.
+            signal.signal(number, signal.SIG_IGN)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self.hears.close()
+        self._wakes.close()
 
 
 def main(arguments: list[str]) -> None:
@@ -245,7 +253,7 @@ def main(arguments: list[str]) -> None:
     link = FdLink(socket.socket(fileno=int(arguments[1])), _MAX_FRAME)
     os.set_inheritable(link.fileno(), False)  # noqa: FBT003
     setup = Setup.load(Path(arguments[2]))
-    wakeup = _hear_signals()
+    wakeup = Wakeup()
     alive = kernel.die_with_parent(signal.SIGTERM, setup.engine)
     kernel.adopt_orphans()
     setup.enter()
@@ -253,10 +261,10 @@ def main(arguments: list[str]) -> None:
     worker.prepare(actions)
     gc.collect()
     gc.freeze()
-    spawner = Spawner(link, setup, actions)
+    spawner = Spawner(link, wakeup, setup, actions)
     try:
         if alive:
-            spawner.serve(wakeup)
+            spawner.serve()
     finally:
         spawner.finish()
 

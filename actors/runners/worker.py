@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from actors.errors import AttemptStopped
 from actors.model import ActionKind, ErrorInfo, Instant, Job, Json, Level, Outcome, OutcomeKind, StopReason
 from actors.runners.board import Board, Word
 from actors.runners.driving import Execution
@@ -121,6 +122,7 @@ class Worker:
         self._threads = threading.active_count()
 
     def serve(self) -> None:
+        sys.unraisablehook = self._on_unraisable
         while True:
             signal.signal(STOP_SIGNAL, self._on_signal)
             try:
@@ -150,6 +152,7 @@ class Worker:
             control.tell(reason)
         outcome = execution.run()
         self._control = None
+        sys.settrace(None)
         return name_limit(outcome, job.task.limits)
 
     def _action(self, job: Job, control: Control) -> Callable[[Any], Any] | ErrorInfo:
@@ -165,6 +168,24 @@ class Worker:
         if control is not None and (reason := control.told()):
             control.tell(reason)
             control.raise_here()
+
+    def _on_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Take a stop that a destructor swallowed, and raise it at the next line of who was interrupted by that."""
+        control = self._control
+        if control is None or not isinstance(unraisable.exc_value, AttemptStopped):
+            sys.__unraisablehook__(unraisable)
+            return
+
+        def trace(_frame: FrameType, _event: str, _argument: object) -> Callable[..., Any]:
+            # An exception from here ends the tracing.
+            control.raise_here()
+            return trace
+
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            frame.f_trace = trace
+            frame = frame.f_back
+        sys.settrace(trace)
 
     def _tidy(self) -> None:
         """Give the next attempt an empty working folder."""
