@@ -292,12 +292,10 @@ async def async_fails_cleaning_up(ctx: Context) -> None:
 def stays(ctx: Context) -> str:
     """Cannot be stopped: it goes on until it is released."""
     ctx.checkpoint({"rows": 7})
-    ctx.log.info("here")
-    while not released(ctx):
-        try:
+    with ctx.shield():
+        ctx.log.info("here")
+        while not released(ctx):
             time.sleep(POLL_S)
-        except BaseException:
-            continue
     return "released"
 
 

@@ -12,6 +12,10 @@ import pytest
 from actors.model import AttemptId, Entity, EntityId, Event, Isolation, Level, OutcomeKind, StopReason, TaskKey
 from tests.conformance.runners_under_test import MAX_BYTES, Subject, World, can_kill, cannot_kill, now, only, with_ctx
 
+# A stop that lands in a finaliser, which the garbage collector may run in any thread, is swallowed by
+# Python with this warning, and comes again.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*AttemptStopped:pytest.PytestUnraisableExceptionWarning")
+
 UNKNOWN = AttemptId(TaskKey(999_999), 1)
 
 

@@ -14,6 +14,10 @@ from actors.messages import ActionEnded, ActionSuspended
 from actors.model import Isolation, OutcomeKind, StopReason
 from tests.conformance.runners_under_test import World, can_kill, cannot_kill, only, with_ctx
 
+# A stop that lands in a finaliser, which the garbage collector may run in any thread, is swallowed by
+# Python with this warning, and comes again.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*AttemptStopped:pytest.PytestUnraisableExceptionWarning")
+
 # --- told to stop --------------------------------------------------------------------------------
 
 

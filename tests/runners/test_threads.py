@@ -25,6 +25,10 @@ from tests.conformance.runners_under_test import Subject, World
 from tests.runners.attempts_at_hand import execution, job
 
 Make = Callable[..., World]
+# A stop that lands in a finaliser, which the garbage collector may run in any thread, is swallowed by
+# Python with this warning, and comes again.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*AttemptStopped:pytest.PytestUnraisableExceptionWarning")
+
 VARIABLE: ContextVar[int] = ContextVar("variable", default=0)
 
 
