@@ -16,6 +16,7 @@ from actors.messages import (
     AttemptAssigned,
     AttemptClosed,
     CancelAttempt,
+    EndSuspended,
     Message,
     MinRuntimeOver,
     ResumeAttempt,
@@ -149,6 +150,13 @@ class Floor:
             self.tell(victim.agent.name, SuspendAttempt(victim.attempt))
         else:
             self.tell(victim.agent.name, CancelAttempt(victim.attempt, StopReason.PREEMPT, task.grace_ms))
+
+    def end_suspended(self, attempt: AttemptId, home: AgentName, reason: StopReason) -> None:
+        """Have a suspended attempt killed by the agent that suspended it."""
+        self.suspended -= 1
+        self.room_again()
+        self.ending[attempt] = home
+        self.tell(home, EndSuspended(attempt, reason))
 
     def drop_unsent(self, running: Running, reason: StopReason, now: Instant) -> None:
         outcome = Outcome(OutcomeKind.STOPPED, ended=now)

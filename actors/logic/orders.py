@@ -8,7 +8,6 @@ from actors.logic.ready import Waiting
 from actors.messages import (
     AttemptSetAside,
     CancelAttempt,
-    EndSuspended,
     ReadyTask,
     StopGraceOver,
     TaskWithdrawn,
@@ -57,10 +56,7 @@ class Orders:
             if waiting.reserved is not None:
                 floor.unreserve(waiting)
             floor.line.remove(waiting)
-            floor.suspended -= 1
-            floor.room_again()
-            floor.ending[waiting.job.attempt] = waiting.home
-            floor.tell(waiting.home, EndSuspended(waiting.job.attempt, reason))
+            floor.end_suspended(waiting.job.attempt, waiting.home, reason)
             return
         for attempt in floor.set_aside:
             if attempt.task == task:  # It cannot be stopped any more than it was; the task can be given up.

@@ -54,8 +54,11 @@ class Reports:
         by = running.preempted_by.job.attempt.task if running.preempted_by is not None else None
         del floor.running[attempt.task]
         floor.count(running.job.workflow, -1)
-        floor.tell(KEEPER, AttemptParked(attempt, by))
         floor.fleet.set_free(running.agent, None)
+        if running.stopping is not None and running.stopping is not StopReason.PREEMPT:
+            floor.end_suspended(attempt, name, running.stopping)  # Cancelled while it was being suspended.
+            return
+        floor.tell(KEEPER, AttemptParked(attempt, by))
         waiting = running.waiting
         back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1), now)
         back.priority, back.home, back.paused = running.priority, name, waiting.paused

@@ -73,6 +73,8 @@ class Working:
         self.incarnation = 1
         self._job: Job | None = None
         self._assigned: Instant = 0
+        self._due: Instant = 0
+        """When what runs may have used up its time, as far as that is known."""
         self._timer_at: Instant | None = None
         """When the one timer for timeouts rings: early for most attempts, and then it is set again.
 
@@ -112,7 +114,8 @@ class Working:
             case ResumeAttempt(job, incarnation, paused):
                 if not self._fit(incarnation):
                     return self._refuse(job, incarnation, now)
-                return [Resume(job), *self._take(job, now, paused=paused)]
+                # How much of its time is left depends on when it began, long ago.
+                return [Resume(job), *self._take(job, now, paused=paused), Probe(job.attempt)]
             case EndSuspended(attempt, reason):
                 self._ending[attempt] = reason
                 return [Kill(attempt)]
@@ -155,7 +158,8 @@ class Working:
         self._stopping = None
         self._suspending = False
         self._ran += 1
-        return self._set_timer(now + job.task.timeout_ms * NS_PER_MS)
+        self._due = now + job.task.timeout_ms * NS_PER_MS
+        return self._set_timer(self._due)
 
     def _set_timer(self, due: Instant) -> list[Effect]:
         if self._timer_at is not None and self._timer_at <= due:
@@ -166,8 +170,7 @@ class Working:
     def _timer_rang(self, now: Instant) -> list[Effect]:
         if self._job is None or self._stopping is not None or self._suspending:
             return []
-        due = self._assigned + self._job.task.timeout_ms * NS_PER_MS
-        return [Probe(self._job.attempt)] if now >= due else self._set_timer(due)
+        return [Probe(self._job.attempt)] if now >= self._due else self._set_timer(self._due)
 
     def _check_time(self, attempt: AttemptId, began: Instant | None, now: Instant) -> list[Effect]:
         """Time counts from the action's first line and stands still while suspended."""
@@ -181,7 +184,8 @@ class Working:
             due = again = began + timeout + self._paused
         if now >= due:
             return self._stop(StopReason.TIMEOUT, self._job.task.grace_ms, now)
-        return self._set_timer(min(again, due))
+        self._due = min(again, due)
+        return self._set_timer(self._due)
 
     def _stop(self, reason: StopReason, grace: Millis, now: Instant) -> list[Effect]:
         assert self._job is not None
