@@ -192,7 +192,7 @@ class World:
         self,
         *workflows: Workflow,
         agents: int = 1,
-        groups: tuple[AgentGroup, ...] | None = None,
+        groups: tuple[AgentGroup, ...] = (),
         **settings: Any,
     ) -> None:
         self.now = BEGINNING
@@ -205,7 +205,7 @@ class World:
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
         self.logic: dict[str, Any] = {
-            KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **self.working,
+            KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
         }  # fmt: skip
         self.inbox: dict[str, deque[tuple[str, Message]]] = {name: deque() for name in self.logic}
         self.timers: dict[tuple[str, object], tuple[Instant, int, Message]] = {}
@@ -473,7 +473,11 @@ class World:
             self.settle()
 
     def cancel(self, entity: str) -> None:
-        self.ask(KEEPER, Cancel(self._unfinished(entity)))
+        self.ask(KEEPER, self.cancel_message(entity))
+
+    def cancel_message(self, entity: str) -> Cancel:
+        """For the entity's oldest unfinished instance."""
+        return Cancel(self._unfinished(entity))
 
     def set_priority(self, entity: str, priority: int) -> None:
         """Of the entity's unfinished instance; of one task of it, if given as ``task@entity``."""
@@ -486,7 +490,11 @@ class World:
         self.ask(KEEPER, ResolveTask(self.task(label).id, outcome))
 
     def _unfinished(self, entity: str) -> str:
-        return next(one.id for one in self.instances(entity) if one.status == "running")
+        # Asked of the keeper alone: what is under way between others stays there.
+        shown = self.promise(KEEPER, ReadInstances())
+        self.deliver(KEEPER)
+        found: str = next(one.id for one in reversed(shown()) if one.entity_id == entity)
+        return found
 
     def publish(self, entity: str, type: str = EventType.DATA_READY, **fields: Any) -> Receipt:
         (answer,) = self.answers(Event(type, entity, **fields))
