@@ -18,6 +18,7 @@ from actors.assembly import Assembly
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineStopped, NotFoundError, Overloaded, RefusedError, RequestError
+from actors.handles import ANSWER_S, Handle
 from actors.logic.history import view
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
@@ -58,8 +59,6 @@ from actors.views import ChangeType, InstanceView, Receipt, StateChanged
 if TYPE_CHECKING:
     import pykka
 
-ANSWER_S = 30.0
-"""A request that the engine itself answers is given up after this many seconds."""
 PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
@@ -369,30 +368,8 @@ class Engine:
     def refs(self) -> Mapping[str, Handle]:
         """Handles of the engine's actors by name, for programs built on Pykka; they survive restarts."""
         parts = self._running()
-        return {name: Handle(name, self) for name in (ROUTER, KEEPER, SCHEDULER, *[n for n, _ in parts.agent_names])}
-
-
-class Handle:
-    """A stable way to one actor: ``tell`` a message of its protocol, or ``ask`` and get its answer."""
-
-    def __init__(self, name: str, engine: Engine) -> None:
-        self.name = name
-        self._engine = engine
-
-    def tell(self, message: Any) -> None:
-        """Raises ``RequestError`` for anything but a message this actor takes."""
-        admission.message(self.name, message)
-        self._engine._running().tell(self.name, message)
-
-    def ask(self, message: Any, timeout: float = ANSWER_S) -> Any:
-        """Send a message that has a ``reply`` field, and return the answer."""
-        admission.message(self.name, message)
-        if "reply" not in {field.name for field in dataclasses.fields(message)}:
-            raise RequestError(f"{type(message).__name__} has no answer; tell it instead")
-        return self._engine._ask(self.name, message, timeout)
-
-    def __repr__(self) -> str:
-        return f"<Handle {self.name}>"
+        names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.agent_names])
+        return {name: Handle(name, parts.tell, self._ask) for name in names}
 
 
 def _receipt(answer: EventAnswer, place: int) -> Receipt:

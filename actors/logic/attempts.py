@@ -9,8 +9,9 @@ from __future__ import annotations
 from actors.effects import SCHEDULER
 from actors.logic.endings import Endings
 from actors.logic.instances import Instances
+from actors.logic.judging import Judgement, Verdict, judge
 from actors.logic.outbox import Outbox
-from actors.logic.workflows import Instance, Judgement, Run, Verdict, Withdrawal, error_text, judge
+from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import (
     AttemptAssigned,
     AttemptClosed,

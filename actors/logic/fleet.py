@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from typing import TypeVar
 
 from actors.logic.ready import Waiting
 from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, StopReason
+
+_Entry = TypeVar("_Entry")
 
 
 class Running:
@@ -88,6 +91,22 @@ class Kind:
         self.unclaimed: list[tuple[Priority, int, int, Agent]] = []
         """Agents being freed for a task that no longer needs them."""
 
+        self.size = 0
+
+    def prune(self) -> None:
+        """Drop stale entries: those that never come to the front must not pile up."""
+        bound = 64 + 4 * self.size
+        if len(self.free) > bound:
+            self.free = _heap([e for e in self.free if e[2].token == e[1]])
+        if len(self.held) > bound:
+            self.held = _heap([e for e in self.held if e[3].token == e[2]])
+        if len(self.victims) > bound:
+            self.victims = _heap([e for e in self.victims if e[2].agent.running is e[2] and e[2].priority == -e[0]])
+        if len(self.reservations) > bound:
+            self.reservations = _heap([e for e in self.reservations if e[4].token == e[2] and e[4].reserved_for])
+        if len(self.unclaimed) > bound:
+            self.unclaimed = _heap([e for e in self.unclaimed if e[3].token == e[1] and not e[3].reserved_for])
+
     def fits(self, needed: frozenset[str]) -> bool:
         return ALL in self.capabilities or needed <= self.capabilities
 
@@ -144,6 +163,11 @@ class Kind:
         return None
 
 
+def _heap(entries: list[_Entry]) -> list[_Entry]:
+    heapq.heapify(entries)
+    return entries
+
+
 class Fleet:
     def __init__(self) -> None:
         self.agents: dict[AgentName, Agent] = {}
@@ -154,6 +178,7 @@ class Fleet:
     def enlist(self, name: AgentName, capabilities: frozenset[str]) -> None:
         """An agent that is to come; it is free when ``arrived`` says so."""
         kind = self._kinds.setdefault(capabilities, Kind(capabilities))
+        kind.size += 1
         self.agents[name] = Agent(name, len(self.agents), kind)
         self._fitting.clear()
 
@@ -176,6 +201,7 @@ class Fleet:
         agent.running = None
         agent.token += 1
         agent.hold = hold
+        agent.kind.prune()
         if hold is None:
             heapq.heappush(agent.kind.free, (agent.index, agent.token, agent))
         else:

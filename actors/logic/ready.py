@@ -196,6 +196,16 @@ class ReadyLine:
         if slot is not None and not shelf.passed:
             self._ticket += 1
             heapq.heappush(self._order, (slot[0], slot[1], self._ticket, shelf))
+            if len(self._order) > 64 + 4 * len(self._shelves):
+                self._prune_order()
+
+    def _prune_order(self) -> None:
+        # One entry for each shelf that has one is enough; the smallest, so that none comes too late.
+        order: dict[int, tuple[Priority, int, int, _Shelf]] = {}
+        for entry in sorted(self._order, key=lambda entry: entry[:3]):
+            if entry[3].first() is not None:
+                order.setdefault(id(entry[3]), entry)
+        self._order = list(order.values())  # Sorted, so it is a heap.
 
     def _prune(self, shelf: _Shelf) -> None:
         # Stale slots are dropped when they come to the front; those that never do must not pile up.

@@ -1,0 +1,120 @@
+"""Messages to an agent: the scheduler's orders, a runner's reports, its timers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.messages.shared import Note, NoteTaken, ReadStats
+from actors.model import AttemptId, Instant, Job, Millis, Outcome, StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class RunAttempt:
+    """Run it now. Refused, as not begun, unless the agent is idle and of this incarnation."""
+
+    job: Job
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAttempt:
+    """Stop this attempt if the agent still runs it; otherwise do nothing."""
+
+    attempt: AttemptId
+    reason: StopReason
+    grace: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendAttempt:
+    """Suspend this attempt if the agent still runs it; otherwise do nothing."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAttempt:
+    """Go on with a suspended attempt, here. ``paused`` is how long it has stood still in all, in ns."""
+
+    job: Job
+    incarnation: int
+    paused: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSuspended:
+    """Kill a suspended attempt; report its end."""
+
+    attempt: AttemptId
+    reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Leave the stuck attempt to itself and come back free, as the next incarnation."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEnded:
+    """From a runner: nothing of the attempt runs any more, and this is how it ended."""
+
+    attempt: AttemptId
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSuspended:
+    """From a runner: the attempt is stopped where it was, and alive."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class ActionNoted:
+    """From a runner: what the action said since the last note."""
+
+    attempt: AttemptId
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class ActionProbed:
+    """When the action's first line ran, asked for when its timeout came up; None: not yet."""
+
+    attempt: AttemptId
+    began: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeoutDue:
+    """Timer: what runs may have used up its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraceOver:
+    """Timer: the attempt was told to stop and had its grace."""
+
+    attempt: AttemptId
+
+
+FromRunner: TypeAlias = ActionEnded | ActionSuspended | ActionNoted
+
+ToAgent: TypeAlias = (
+    RunAttempt
+    | CancelAttempt
+    | SuspendAttempt
+    | ResumeAttempt
+    | EndSuspended
+    | SetAside
+    | NoteTaken
+    | ActionEnded
+    | ActionSuspended
+    | ActionNoted
+    | ActionProbed
+    | TimeoutDue
+    | GraceOver
+    | ReadStats
+)

@@ -1,0 +1,285 @@
+"""Messages to the keeper: reports from its neighbours, requests from outside, its timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.messages.router import Watch
+from actors.messages.shared import AwaitIdle, Note, ReadStats
+from actors.model import (
+    NOBODY,
+    AgentName,
+    AttemptId,
+    EntityId,
+    EntitySeed,
+    Event,
+    InstanceKey,
+    InstanceStatus,
+    Instant,
+    Json,
+    Outcome,
+    Priority,
+    ReplyId,
+    StopReason,
+    TaskKey,
+    WorkflowId,
+)
+from actors.views import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedEvent:
+    """An event as admitted: with its id, its priority, when it was accepted, whom it stands for."""
+
+    event: Event
+    priority: Priority
+    accepted: Instant
+    ids: tuple[str, ...]
+    """All event ids it stands for; the survivor's own comes last."""
+    derived: bool = False
+    """It follows from a recorded outcome; no publisher waits for its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Act on these events in order; answer with ``EventsAnswered`` of the same number."""
+
+    batch: int
+    events: tuple[ForwardedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """The initial entities and the events due at once, taken as one batch."""
+
+    entities: tuple[EntitySeed, ...]
+    events: tuple[ForwardedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAssigned:
+    """This attempt has got this agent; with ``at_most_once`` it runs when ``ReleaseAttempt`` comes."""
+
+    attempt: AttemptId
+    agent: AgentName
+    at: Instant
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptClosed:
+    """An attempt ended as the outcome says; ``reason`` is what it was asked to stop for, if it was.
+
+    ``agent`` is None for an attempt that had been assigned but was never sent to its agent.
+    """
+
+    attempt: AttemptId
+    agent: AgentName | None
+    outcome: Outcome
+    reason: StopReason | None
+    preempted_by: TaskKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptParked:
+    """An attempt is suspended and waits in line, alive."""
+
+    attempt: AttemptId
+    preempted_by: TaskKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSetAside:
+    """An attempt does not stop and cannot be killed; its agent goes on without it, or waits."""
+
+    attempt: AttemptId
+    reason: StopReason
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteReceived:
+    attempt: AttemptId
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class TasksRevised:
+    """Whether the revised jobs of this instance were taken: all of them, or none."""
+
+    instance: InstanceKey
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWithdrawn:
+    """A task was taken out of the line before it started, as asked."""
+
+    task: TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class PutEntity:
+    """Add or change an entity; answer with the ``Entity``."""
+
+    seed: EntitySeed
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class RunWorkflow:
+    """Start an instance by hand; answer with a ``Receipt``."""
+
+    workflow: WorkflowId
+    entity: EntityId
+    params: Mapping[str, Json] | None = None
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel an instance or a task by its readable id; answer with the ids told to stop."""
+
+    id: str
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class SetPriority:
+    """Replace the priority of an unfinished instance's tasks, or of one task."""
+
+    id: str
+    priority: Priority
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class PauseWorkflow:
+    """Start no task of it until resumed; what runs goes on."""
+
+    workflow: WorkflowId
+    paused: bool
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveTask:
+    """Move an ``unknown`` task on: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
+
+    id: str
+    outcome: str
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReceipt:
+    """Answer with the most important instance of the receipt when it has ended, None if it has none."""
+
+    receipt: Receipt
+    reply: ReplyId
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitInstance:
+    """Answer with the instance when it has ended or holds an ``unknown`` task."""
+
+    id: str
+    reply: ReplyId
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEntities:
+    """Answer with one ``Entity``, or a tuple of all when ``id`` is None."""
+
+    id: EntityId | None = None
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInstance:
+    id: str
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInstances:
+    """Answer with a tuple of ``InstanceView``, newest first."""
+
+    status: InstanceStatus | None = None
+    workflow: WorkflowId | None = None
+    limit: int = 1000
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainTask:
+    """Answer with why a task is where it is, in words and as data."""
+
+    id: str
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDeadLetters:
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileDue:
+    """Timer: start what pending entities call for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackoffOver:
+    """Timer: the task may be tried again."""
+
+    task: TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTimeoutDue:
+    """Timer: the task has waited too long for its first start."""
+
+    task: TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class ValidityOver:
+    """Timer: the instance's event is past its time."""
+
+    instance: InstanceKey
+
+
+ToKeeper: TypeAlias = (
+    EventBatch
+    | Bootstrap
+    | AttemptAssigned
+    | AttemptClosed
+    | AttemptParked
+    | AttemptSetAside
+    | NoteReceived
+    | TasksRevised
+    | TaskWithdrawn
+    | PutEntity
+    | RunWorkflow
+    | Cancel
+    | SetPriority
+    | PauseWorkflow
+    | ResolveTask
+    | AwaitReceipt
+    | AwaitInstance
+    | AwaitIdle
+    | ReadEntities
+    | ReadInstance
+    | ReadInstances
+    | ReadDeadLetters
+    | ExplainTask
+    | ReadStats
+    | Watch
+    | ReconcileDue
+    | BackoffOver
+    | QueueTimeoutDue
+    | ValidityOver
+)

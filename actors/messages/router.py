@@ -1,0 +1,91 @@
+"""Messages to the router."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.messages.shared import AwaitIdle, ReadStats
+from actors.model import NOBODY, EntityId, Event, Priority, ReplyId, TimedEvent
+from actors.views import ChangeType, Receipt, StateChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Take these events in, all or as many as fit; answer with receipts or refusals, in order."""
+
+    events: tuple[Event, ...]
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class EventAnswer:
+    """``receipt`` when accepted, else why not."""
+
+    receipt: Receipt | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsAnswered:
+    """The keeper has dealt with a forwarded batch; its credit is back."""
+
+    batch: int
+    answers: tuple[EventAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsDerived:
+    """Events that follow from recorded outcomes; never merged, never refused."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrioritiesChanged:
+    """Entities' priorities, for events that carry none."""
+
+    priorities: Mapping[EntityId, Priority]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesMade:
+    """State changes to fan out to subscribers."""
+
+    changes: tuple[StateChanged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleEvents:
+    """Publish each of these when its time has come, counted from now."""
+
+    events: tuple[TimedEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEventDue:
+    """Timer: publish this one now."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Whether anybody subscribes, and to which types (empty: all)."""
+
+    watched: bool
+    types: frozenset[ChangeType] = frozenset()
+
+
+ToRouter: TypeAlias = (
+    Publish
+    | EventsAnswered
+    | EventsDerived
+    | PrioritiesChanged
+    | ChangesMade
+    | ScheduleEvents
+    | TimedEventDue
+    | AwaitIdle
+    | ReadStats
+)

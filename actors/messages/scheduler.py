@@ -1,0 +1,185 @@
+"""Messages to the scheduler: the keeper's orders, the agents' reports, its timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.model import (
+    NOBODY,
+    AgentName,
+    AttemptId,
+    InstanceKey,
+    Json,
+    Millis,
+    Outcome,
+    Priority,
+    ReplyId,
+    StopReason,
+    TaskKey,
+    WorkflowId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TasksReady:
+    """These may start, and the ends of these attempts are recorded, with all that follows (law 7)."""
+
+    tasks: tuple[ReadyTask, ...]
+    recorded: tuple[AttemptId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviseTasks:
+    """A newer event merged into an instance without a started attempt: these are its jobs now.
+
+    Taken only if every one of them still waits for its first start; answered with ``TasksRevised``.
+    """
+
+    instance: InstanceKey
+    tasks: tuple[ReadyTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAttempt:
+    """That it was assigned is saved: an ``at_most_once`` attempt may run now."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTask:
+    """Take it out of the line if no attempt of it has been assigned; otherwise do nothing."""
+
+    task: TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTask:
+    """Take it out of the line, or stop its attempt."""
+
+    task: TaskKey
+    reason: StopReason = StopReason.CANCEL
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePriority:
+    """From now on the task has this priority, waiting or running."""
+
+    task: TaskKey
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWorkflow:
+    """Start no task of this workflow until it is let go again."""
+
+    workflow: WorkflowId
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReady:
+    """An agent of this incarnation is free for work."""
+
+    agent: AgentName
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """The action of this attempt is gone, and this is how it ended."""
+
+    agent: AgentName
+    incarnation: int
+    attempt: AttemptId
+    outcome: Outcome
+    reason: StopReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSuspended:
+    agent: AgentName
+    incarnation: int
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStuck:
+    """Its grace is over and it can neither be stopped nor killed."""
+
+    agent: AgentName
+    incarnation: int
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptNoted:
+    agent: AgentName
+    incarnation: int
+    attempt: AttemptId
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class MinRuntimeOver:
+    """Timer: the attempt may be preempted from now on."""
+
+    attempt: AttemptId
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainWaiting:
+    """Complete the keeper's answer about a task and give it to the caller."""
+
+    task: TaskKey
+    facts: Mapping[str, Json]
+    reply: ReplyId
+
+
+@dataclass(frozen=True, slots=True)
+class ReadQueues:
+    """Answer with what waits by priority, and the agents."""
+
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class StopAgents:
+    """Start nothing more and stop what runs; answer when every agent is free.
+
+    ``grace`` is how long attempts may go on before they are stopped.
+    """
+
+    grace: Millis
+    reply: ReplyId = NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class StopGraceOver:
+    """Timer: stop what still runs."""
+
+
+ToScheduler: TypeAlias = (
+    TasksReady
+    | ReviseTasks
+    | ReleaseAttempt
+    | WithdrawTask
+    | CancelTask
+    | ChangePriority
+    | HoldWorkflow
+    | AgentReady
+    | AttemptEnded
+    | AttemptSuspended
+    | AttemptStuck
+    | AttemptNoted
+    | NoteTaken
+    | MinRuntimeOver
+    | ExplainWaiting
+    | ReadQueues
+    | ReadStats
+    | StopAgents
+    | StopGraceOver
+)
