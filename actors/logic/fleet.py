@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any
 
 from actors.logic.ready import Waiting
 from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, StopReason
-
-_Entry = TypeVar("_Entry")
 
 
 class Running:
@@ -163,7 +161,7 @@ class Kind:
         return None
 
 
-def _heap(entries: list[_Entry]) -> list[_Entry]:
+def _heap(entries: list[Any]) -> list[Any]:
     heapq.heapify(entries)
     return entries
 

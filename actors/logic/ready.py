@@ -205,7 +205,7 @@ class ReadyLine:
         for entry in sorted(self._order, key=lambda entry: entry[:3]):
             if entry[3].first() is not None:
                 order.setdefault(id(entry[3]), entry)
-        self._order = list(order.values())  # Sorted, so it is a heap.
+        self._order[:] = order.values()  # Sorted, so it is a heap; in place, since ``best`` may be at it.
 
     def _prune(self, shelf: _Shelf) -> None:
         # Stale slots are dropped when they come to the front; those that never do must not pile up.
