@@ -13,9 +13,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
@@ -382,52 +379,3 @@ def saves_a_set(ctx: Context) -> None:
 
 async def async_saves_a_set(ctx: Context) -> None:
     saves_a_set(ctx)
-
-
-# --- what only a process can bear ----------------------------------------------------------------
-
-
-def crashes(ctx: Context) -> None:
-    ctx.checkpoint({"rows": 5})
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def exits_hard(ctx: Context) -> None:
-    os._exit(3)
-
-
-def blocks_all_signals(ctx: Context) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    stays(ctx)
-
-
-def has_children(ctx: Context) -> None:
-    """Starts a process of its own, and one that has left its group and session."""
-    for detached in (False, True):
-        code = "import time; time.sleep(60)"
-        child = subprocess.Popen([sys.executable, "-c", code], start_new_session=detached, stdin=subprocess.DEVNULL)
-        write(ctx, f"child {child.pid}")
-    ctx.log.info("here")
-    while True:
-        time.sleep(60)
-
-
-def counts(ctx: Context) -> int:
-    """Appends to the ledger without end, or until it is released."""
-    ctx.log.info("here")
-    number = 0
-    while not released(ctx):
-        number += 1
-        write(ctx, f"at {number}")
-    return number
-
-
-def waits_in_c(ctx: Context) -> None:
-    ctx.log.info("here")
-    time.sleep(60)
-
-
-def has_pid(ctx: Context) -> None:
-    write(ctx, str(os.getpid()))
-    ctx.log.info("here")
-    ctx.sleep(60)

@@ -39,7 +39,7 @@ from actors.runners.commands import CommandRunner
 from actors.runners.event_loop import EventLoopRunner
 from actors.runners.processes import ProcessRunner
 from actors.runners.threads import ThreadRunner
-from tests.conformance import contract_actions
+from tests.conformance import contract_actions, contract_process_actions
 
 BOUND_S = 20.0
 """How long anything may take that must happen."""
@@ -48,8 +48,9 @@ ROOT = Path(__file__).parents[2]
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     name: function
-    for name, function in vars(contract_actions).items()
-    if inspect.isfunction(function) and function.__module__ == contract_actions.__name__ and name[0] != "_"
+    for module in (contract_actions, contract_process_actions)
+    for name, function in vars(module).items()
+    if inspect.isfunction(function) and function.__module__ == module.__name__ and name[0] != "_"
 }
 
 
