@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.engine.command_line import COMMAND, engine, environment, folder, without_seconds
+from tests.engine.command_line import COMMAND, ROOT, engine, environment, folder, without_seconds
 
 HIGH_FREQUENCY = [
     "创建工作流实例: high_freq_trading_{stock} 优先级: 0",
@@ -32,8 +34,31 @@ def of(stock: str, lines: list[str]) -> list[str]:
     return [line for line in lines if f"_{stock}" in line]
 
 
-def test_the_demo_reads_as_in_the_design_document() -> None:
-    ended = engine("start", "--until-idle")
+@pytest.fixture(scope="module")
+def unhurried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped demo, its timeouts of 50 ms long enough for a busy machine."""
+    copy = tmp_path_factory.mktemp("demo") / "trading"
+    shutil.copytree(ROOT / "definitions" / "trading", copy)
+    for path in copy.glob("*.yaml"):
+        path.write_text(re.sub(r"timeout: (\d+)", r"timeout: \g<1>00", path.read_text()))
+    return copy
+
+
+def test_without_any_option_the_shipped_demo_runs_in_chinese() -> None:
+    ended = engine("start", "--until-idle", env={"LC_ALL": "de_DE.UTF-8"})
+
+    lines = without_seconds(ended.stdout.splitlines())
+    assert ended.returncode == 0
+    assert lines[0] == "工作流引擎启动..."
+    assert [line for line in lines if line.startswith("创建工作流实例")] == [
+        "创建工作流实例: high_freq_trading_000001 优先级: 0",
+        "创建工作流实例: trend_trading_000002 优先级: 2",
+        "创建工作流实例: high_freq_trading_000003 优先级: 0",
+    ]
+
+
+def test_the_demo_reads_as_in_the_design_document(unhurried: Path) -> None:
+    ended = engine("start", "--until-idle", "--definitions", unhurried)
 
     lines = without_seconds(ended.stdout.splitlines())
     assert ended.returncode == 0
@@ -57,8 +82,8 @@ def test_the_preemption_demo_cuts_one_task_and_continues_it() -> None:
     assert ended.stdout.endswith("unfinished 0, preemptions 1\n")
 
 
-def test_json_lines_are_never_translated() -> None:
-    ended = engine("start", "--until-idle", "--lang", "zh", "--log-format", "json")
+def test_json_lines_are_never_translated(unhurried: Path) -> None:
+    ended = engine("start", "--until-idle", "--definitions", unhurried, "--lang", "zh", "--log-format", "json")
 
     told = [json.loads(line) for line in ended.stdout.splitlines()]
     assert told[0]["notice"] == "starting"
