@@ -112,7 +112,7 @@ class Routing:
             case ChangesMade(changes):
                 return [Broadcast(changes)]
             case ScheduleEvents(timed):
-                for number, item in enumerate(timed, start=len(self._timed)):
+                for number, item in enumerate(timed, start=1 + max(self._timed, default=0)):
                     self._timed[number] = item.event
                     due = now + item.after_ms * NS_PER_MS
                     self._effects.append(SetTimer(("timed", number), due, TimedEventDue(number)))
