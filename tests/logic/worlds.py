@@ -222,6 +222,7 @@ class World:
         self.slow_to_begin: set[str] = set()
         """Tasks whose actions have not run their first line yet."""
         self._answers: dict[ReplyId, Any] = {}
+        self._asked: list[ReplyId] = []
         self._numbers = 0
         self._post(KEEPER, Watch(watched=True), "test")
         for working in self.working.values():
@@ -445,6 +446,7 @@ class World:
         """Ask, and return what fetches the answer: None while there is none."""
         self._numbers += 1
         number = ReplyId(self._numbers)
+        self._asked.append(number)
         self._post(to, replace(message, reply=number))
         return lambda: self._answers.get(number)
 
@@ -490,11 +492,7 @@ class World:
         self.ask(KEEPER, ResolveTask(self.task(label).id, outcome))
 
     def _unfinished(self, entity: str) -> str:
-        # Asked of the keeper alone: what is under way between others stays there.
-        shown = self.promise(KEEPER, ReadInstances())
-        self.deliver(KEEPER)
-        found: str = next(one.id for one in reversed(shown()) if one.entity_id == entity)
-        return found
+        return next(one.id for one in self.keeping_view() if one.entity_id == entity)
 
     def publish(self, entity: str, type: str = EventType.DATA_READY, **fields: Any) -> Receipt:
         (answer,) = self.answers(Event(type, entity, **fields))
@@ -521,6 +519,23 @@ class World:
         ended = [view(record, self.calendar) for record in self.records.values()]
         every = [*ended, *reversed(live)]
         return [one for one in every if entity in (None, one.entity_id)]
+
+    def keeping_view(self) -> list[InstanceView]:
+        """Unfinished instances as the keeper sees them now; what is under way between actors stays there."""
+        self._numbers += 1
+        number = ReplyId(self._numbers)
+        effects = self.keeping.receive(ReadInstances(reply=number), self.now)
+        self._perform(KEEPER, effects + self.keeping.settle(self.now))
+        shown: tuple[InstanceView, ...] = self._answers[number]
+        return list(reversed(shown))
+
+    def all_entities(self) -> tuple[Entity, ...]:
+        entities: tuple[Entity, ...] = self.ask(KEEPER, ReadEntities())
+        return entities
+
+    def unanswered(self) -> list[ReplyId]:
+        """Who asked and was never answered."""
+        return [number for number in self._asked if number not in self._answers]
 
     def instance(self, entity: str) -> InstanceView:
         (one,) = self.instances(entity)
