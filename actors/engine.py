@@ -194,7 +194,10 @@ class Engine:
         return answers
 
     def run(self, workflow: str, entity_id: str, params: Mapping[str, Any] | None = None) -> Receipt:
-        """Start a workflow by hand, after any that runs for the pair; ``params`` override each task's."""
+        """Start a workflow by hand, after any that runs for the pair; ``params`` override each task's.
+
+        An entity that the state table does not know is added, unless ``on_unknown_entity`` is ``reject``.
+        """
         self._accepting()
         checked = self._gate.params(params)
         receipt: Receipt = self._ask(KEEPER, RunWorkflow(WorkflowId(workflow), EntityId(entity_id), checked))

@@ -8,8 +8,9 @@ from typing import TypeAlias, assert_never
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.logic.books import Books
+from actors.logic.entities import Row
 from actors.messages import Cancel, HoldWorkflow, PauseWorkflow, PutEntity, ResolveTask, RunWorkflow, SetPriority
-from actors.model import EntityId, Instant, TaskStatus, Workflow, WorkflowId
+from actors.model import Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
 from actors.views import Receipt
 
 Change: TypeAlias = PutEntity | RunWorkflow | Cancel | SetPriority | PauseWorkflow | ResolveTask
@@ -81,13 +82,22 @@ class Steering:
             raise NotFoundError(f"no workflow {workflow!r}; there are: {known}")
         return found
 
+    def _add(self, entity: EntityId, now: Instant) -> Row:
+        """An entity that the table does not know yet; in no phase, so that the table itself calls for nothing."""
+        books = self._books
+        if books.definitions.settings.on_unknown_entity is OnUnknownEntity.REJECT:
+            raise NotFoundError(f"the state table has no entity {entity!r}; put it first")
+        row = books.table.add(Entity(entity, phase=""))
+        books.intake.put_row(row, now, known=False)
+        return row
+
     def _run_by_hand(
         self, workflow: WorkflowId, entity: EntityId, params: Mapping[str, object] | None, now: Instant
     ) -> Receipt:
         definition = self._workflow(workflow)
         row = self._books.table.get(entity)
         if row is None:
-            raise NotFoundError(f"the state table has no entity {entity!r}; put it first")
+            row = self._add(entity, now)
         if row.depth(definition.id) >= self._books.definitions.settings.max_lined_up:
             raise RefusedError(
                 f"{self._books.definitions.settings.max_lined_up} instances of {workflow} wait for {entity} already"

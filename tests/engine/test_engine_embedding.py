@@ -16,7 +16,7 @@ from actors import Engine, EngineStopped, Event, RequestError
 from actors.definitions import parse
 from actors.errors import NotFoundError, RefusedError
 from actors.messages import PutEntity, ReadEntities, ReadStats
-from actors.model import EntityId, EntitySeed
+from actors.model import EntityId, EntitySeed, OnUnknownEntity, Settings
 from actors.views import ChangeType, StateChanged
 from tests.engine.conftest import ACTIONS, BOUND_S, Watched, one_task
 
@@ -109,6 +109,14 @@ def test_a_start_by_hand_ignores_triggers_and_its_params_override_the_tasks(star
     assert (plain.tasks[0].result, other.tasks[0].result) == (1, 2)
     with pytest.raises(NotFoundError, match="no workflow 'flaw'"):
         engine.run("flaw", "X")
+    assert engine.wait(engine.run("flow", "Y"), BOUND_S) is not None
+    assert engine.entity("Y").status == "completed"
+
+
+def test_a_start_by_hand_for_an_unknown_entity_is_refused_where_they_are(start: Callable[..., Watched]) -> None:
+    settings = Settings(on_unknown_entity=OnUnknownEntity.REJECT)
+    engine = start(one_task("quick", isolation="thread"), settings=settings).engine
+
     with pytest.raises(NotFoundError, match="no entity 'Y'"):
         engine.run("flow", "Y")
 
