@@ -31,6 +31,7 @@ from actors.runners.wire import Garbled
 
 _FIRST_REPEAT_S = 0.002
 _LAST_REPEAT_S = 0.05
+_REPORTS_NS = 500_000_000
 _LOOKS = 3
 _LOOK_S = 0.0002
 
@@ -158,6 +159,8 @@ class WorkerRunner:
             with self.locked():
                 left = crew.left()
                 crew.end_by_force()
+            # By now everything is killed; what is still due are the reports.
+            self._wait(self._clock.now() + _REPORTS_NS)
         reactor.stop()
         if not reactor.join(max((deadline - self._clock.now()) / 1e9, 0.5)):
             left.append(f"thread {self._name}")

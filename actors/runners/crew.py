@@ -194,6 +194,7 @@ class Crew:
             try:
                 nursery.link.flush()
                 for frame in nursery.link.receive():
+                    nursery.asked_at = None
                     self._take_frame(nursery, frame)
             except Garbled as error:
                 nursery.kill()
@@ -220,7 +221,7 @@ class Crew:
                 if hand := self._hands.get(number):
                     self._gone(hand, Ended(text=text))
             case ["here"]:
-                nursery.asked = False
+                pass
             case ["dead", int(number)]:
                 if hand := self._hands.get(number):
                     self.bury(hand)
@@ -241,9 +242,9 @@ class Crew:
                 waiting = hand.number in self._hands and (hand.buried or hand.pid is None)
                 if nursery is not self._nursery or not waiting:
                     return
-                if not nursery.asked:
+                if nursery.asked_at is None:
                     nursery.ask()
-                elif nursery.ready:
+                elif nursery.ready and nursery.silence() >= _ANSWER_S:
                     nursery.kill()
                     return
                 self._reactor.later(_ANSWER_S, check)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,8 @@ class Nursery:
         self._base = ""
         self.ready = False
         """It has imported the actions and starts workers."""
-        self.asked = False
-        """It was asked to answer and has not yet."""
+        self.asked_at: float | None = None
+        """When it was asked to answer, if it has not yet."""
 
     def launch(self) -> None:
         """Start the process. Raises ``EngineError``."""
@@ -109,8 +110,12 @@ class Nursery:
 
     def ask(self) -> None:
         """Have it answer, if it can."""
-        self.asked = True
+        self.asked_at = time.monotonic()
         self.link.send(["ask"])
+
+    def silence(self) -> float:
+        """For how many seconds it has owed an answer; 0 if it owes none."""
+        return 0.0 if self.asked_at is None else time.monotonic() - self.asked_at
 
     def close(self) -> None:
         """Have it end, and all its workers with it."""

@@ -33,8 +33,8 @@ def processes(folder: Path, make: Callable[[], ProcessRunner] = process_runner) 
     return World(Subject("processes", Isolation.PROCESS, make), folder)
 
 
-def commands(folder: Path, **more: Any) -> World:
-    return World(Subject("commands", Isolation.COMMAND, lambda: CommandRunner(clock=SystemClock(), **more)), folder)
+def commands(place: Path, **more: Any) -> World:
+    return World(Subject("commands", Isolation.COMMAND, lambda: CommandRunner(clock=SystemClock(), **more)), place)
 
 
 def run(world: World, *program: str, **fields: Any) -> AttemptId:
