@@ -98,7 +98,8 @@ def start(**options: Any) -> int:
     from actors.definitions import load
     from actors.log import LogFormat, start_logging, stop_logging
     from actors.narration import choose_language
-    from actors.session import Plan, Session
+    from actors.plan import Plan
+    from actors.session import Session
     from actors.ticks.columns import columns_of
     from actors.ticks.files import TickFile
 
@@ -121,7 +122,7 @@ def start(**options: Any) -> int:
         json=options["log_format"] == LogFormat.JSON,
         verbose=options["verbose"],
     )
-    level = logging.DEBUG if options["debug"] else logging.WARNING
+    level = logging.DEBUG if options["debug"] else logging.INFO
     handler = start_logging(sys.stderr, LogFormat(options["log_format"]), level=level)
     try:
         return Session(plan).run()

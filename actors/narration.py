@@ -78,6 +78,8 @@ class Notice(StrEnum):
     """What the command line itself has to say."""
 
     STARTING = "starting"
+    TRUSTED = "trusted"
+    COMMAND = "command"
     ISOLATION = "isolation"
     REPLAYING = "replaying"
     REPLAYED = "replayed"
@@ -92,6 +94,8 @@ class Notice(StrEnum):
 _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
     Language.ZH: {
         Notice.STARTING: "工作流引擎启动...",
+        Notice.TRUSTED: "定义目录 {folder}: 其中的 Python 文件以你的权限执行",
+        Notice.COMMAND: "定义会执行命令 {program}",
         Notice.ISOLATION: "动作 {action} 的隔离方式: {isolation} (默认)",
         Notice.REPLAYING: "回放 {percent}% {market_time} 已发布 {published} 落后 {behind} 秒",
         Notice.REPLAYED: "回放结束: 已发布 {published}, 重复 {duplicates}, 无法使用 {skipped}, "
@@ -106,6 +110,8 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
     },
     Language.EN: {
         Notice.STARTING: "workflow engine starting...",
+        Notice.TRUSTED: "definitions {folder}: its Python files run with your rights",
+        Notice.COMMAND: "the definitions run the command {program}",
         Notice.ISOLATION: "action {action} runs isolated by: {isolation} (the default)",
         Notice.REPLAYING: "replay {percent}% {market_time} published {published} behind {behind} s",
         Notice.REPLAYED: "replay over: published {published}, duplicates {duplicates}, unusable {skipped}, "

@@ -12,60 +12,29 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, TypeAlias
 
 from actors.engine import Engine
 from actors.errors import EngineError, EngineFailed
-from actors.model import Definitions, InstanceStatus, TaskStatus
-from actors.narration import (
-    NARRATED,
-    NOTABLE,
-    Language,
-    Notice,
-    change_as_json,
-    narrate,
-    notice,
-    notice_as_json,
-)
+from actors.model import InstanceStatus, TaskStatus
+from actors.narration import Notice
+from actors.plan import Plan
 from actors.printer import Printer
 from actors.replay import Progress, replay
 from actors.shell import Shell, completions
 from actors.status import Status
-from actors.tally import COUNTED, Tally
+from actors.teller import Teller
 from actors.terminal import Lines, lines_from
 from actors.ticks.files import TickFile
-from actors.views import ChangeType, StateChanged
 
 CHECK_SECONDS = 1.0
 """How often it is asked whether the engine still lives."""
 JOIN_SECONDS = 2.0
 HARDEST = 2
 """So many signals are heeded; the next one ends the process."""
-MAX_NAMED = 5
-"""Tasks named in one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run is to do."""
-
-    definitions: Definitions
-    language: Language
-    agents: int | None = None
-    store: str | None = None
-    until_idle: bool = False
-    replay: TickFile | None = None
-    speed: float = 1.0
-    skip_gaps: float | None = None
-    shell: bool = False
-    grace: float = 10.0
-    """Seconds that running tasks may go on when the engine is told to stop."""
-    json: bool = False
-    verbose: bool = False
-    """Every task's lines during a replay too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +84,7 @@ class Session:
         self._occasions: SimpleQueue[Occasion] = SimpleQueue()
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
         self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store)
-        self._tally = Tally()
-        lines = NOTABLE if plan.replay is not None and not plan.verbose else NARRATED
-        self._told = frozenset(ChangeType) if plan.json else lines
+        self._teller = Teller(plan, self._printer)
         self._threads: list[threading.Thread] = []
         self._lines: Lines | None = None
         self._stop_replay = threading.Event()
@@ -125,29 +92,28 @@ class Session:
         self._signals = 0
         self._wrong = False
         """Something could not be done that the exit status must tell."""
-        self._told_faults = 0
 
     def run(self) -> Status:
         """Run the engine until what the plan names has happened, or a signal; return the exit status.
 
         Raises what broke, once the engine is stopped.
         """
-        self._announce()
+        self._teller.announce(self._engine.definitions)
         broken: BaseException | None = None
         with self._heeding_signals():
-            self._engine.subscribe(self._tell, self._told | COUNTED)
-            self._say(Notice.STARTING)
+            self._engine.subscribe(self._teller.change, self._teller.types)
+            self._teller.say(Notice.STARTING)
             self._engine.start()
             try:
                 last = self._until_the_end()
                 broken = last.error if isinstance(last, Broken) else None
                 stats = self._engine.stats()
-                self._name_unknown()
+                self._name_unknown(stats)
             finally:
                 left = self._stop()
-        self._say(Notice.STOPPED, **self._tally.figures(stats))
+        self._teller.say(Notice.STOPPED, **self._teller.tally.figures(stats))
         if left:
-            self._say(Notice.LEFT, names=", ".join(left))
+            self._teller.say(Notice.LEFT, names=", ".join(left))
         if broken is not None:
             raise broken
         if isinstance(last, Signalled) and last.number == signal.SIGINT:
@@ -222,18 +188,8 @@ class Session:
         return ReplayOver()
 
     def _show_progress(self, progress: Progress) -> None:
-        for fault in progress.faults[self._told_faults :]:
-            self._printer.note(fault)
-        self._told_faults = len(progress.faults)
+        self._teller.progress(progress)
         self._wrong = self._wrong or progress.skipped > 0
-        shown = asdict(progress) | {
-            "percent": int(100 * progress.fraction),
-            "behind": f"{progress.behind:.1f}",
-            "most_behind": f"{progress.most_behind:.1f}",
-            "elapsed": f"{progress.elapsed:.1f}",
-        }
-        kind = Notice.REPLAYED if progress.done else Notice.REPLAYING
-        self._printer.progress(notice(kind, self._plan.language, shown), last=progress.done)
 
     def _run_shell(self) -> Occasion:
         with lines_from(sys.stdin.fileno(), completions(self._engine)) as lines:
@@ -241,6 +197,16 @@ class Session:
             wrong, left_by_quit = Shell(self._engine, say=self._printer.line, complain=self._printer.note).run(lines)
             self._wrong = self._wrong or (wrong > 0 and not lines.interactive)
             return ShellLeft(quit=left_by_quit or lines.interactive)
+
+    def _name_unknown(self, stats: Mapping[str, Any]) -> None:
+        """Name the tasks that a person must settle, before the engine is gone."""
+        if not stats["tasks"]["unknown"]:
+            return
+        instances = self._engine.instances(status=InstanceStatus.RUNNING, limit=stats["instances"]["running"])
+        unknown = [task.id for instance in instances for task in instance.tasks if task.status is TaskStatus.UNKNOWN]
+        if unknown:
+            self._teller.say(Notice.UNKNOWN, tasks=", ".join(unknown))
+            self._wrong = True
 
     # --- stopping --------------------------------------------------------------------------------
 
@@ -253,14 +219,13 @@ class Session:
         with contextlib.suppress(EngineError, TimeoutError):
             running = [agent["task"] for agent in self._engine.agents() if agent["task"] is not None]
             if running:
-                named = ", ".join(running[:MAX_NAMED]) + (" ..." if len(running) > MAX_NAMED else "")
-                self._say(Notice.WAITING, count=len(running), seconds=f"{self._plan.grace:g}", tasks=named)
+                self._teller.waiting(running)
         stopper = threading.Thread(target=self._stop_engine, args=(self._plan.grace,), name="engine-stop", daemon=True)
         stopper.start()
         while not isinstance(occasion := self._occasions.get(), Stopped):
             # What comes to its end meanwhile changes nothing; who asks again wants it over.
             if isinstance(occasion, Signalled | OutputGone):
-                self._say(Notice.HARDER)
+                self._teller.say(Notice.HARDER)
                 self._engine.stop(grace=0)
         for thread in (stopper, *self._threads):
             thread.join(JOIN_SECONDS)
@@ -290,34 +255,3 @@ class Session:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    # --- telling ---------------------------------------------------------------------------------
-
-    def _announce(self) -> None:
-        """Say of each action whose isolation nobody chose what it is."""
-        workflows = self._engine.definitions.workflows.values()
-        tasks = [task for workflow in workflows for task in workflow.tasks if not task.isolation_chosen]
-        for action, isolation in sorted({(task.action, task.isolation.value) for task in tasks if task.action}):
-            self._printer.note(self._text(Notice.ISOLATION, {"action": action, "isolation": isolation}))
-
-    def _tell(self, change: StateChanged) -> None:
-        self._tally.take(change)
-        if change.type not in self._told:
-            return
-        line = change_as_json(change) if self._plan.json else narrate(change, self._plan.language)
-        if line is not None:
-            self._printer.line(line)
-
-    def _say(self, kind: Notice, **fields: Any) -> None:
-        self._printer.line(self._text(kind, fields))
-
-    def _text(self, kind: Notice, fields: Mapping[str, Any]) -> str:
-        return notice_as_json(kind, fields) if self._plan.json else notice(kind, self._plan.language, fields)
-
-    def _name_unknown(self) -> None:
-        """Name the tasks that a person must settle, before the engine is gone."""
-        instances = self._engine.instances(status=InstanceStatus.RUNNING)
-        unknown = [task.id for instance in instances for task in instance.tasks if task.status is TaskStatus.UNKNOWN]
-        if unknown:
-            self._say(Notice.UNKNOWN, tasks=", ".join(unknown))
-            self._wrong = True

@@ -146,12 +146,43 @@ def test_a_failed_workflow_is_told_with_its_reason_on_one_line_and_is_no_failure
     assert lines[-1].startswith("工作流引擎已停止: 完成 1, 失败 1, ")
 
 
-def test_the_isolation_that_nobody_chose_is_told_per_action(tmp_path: Path) -> None:
-    definitions = folder(tmp_path / "d", workflows=BOTH, actions=BOTH_ACTIONS)
+SAID = """
+workflows:
+  fails: {tasks: [{id: broken, action: "actions:broken", isolation: thread}]}
+  works: {tasks: [{id: fine, action: "actions:fine"}, {id: listed, run: [ls, -l]}]}
+"""
+
+
+def test_whose_code_runs_and_the_isolation_that_nobody_chose_are_told(tmp_path: Path) -> None:
+    definitions = folder(tmp_path / "d", workflows=SAID, actions=BOTH_ACTIONS)
 
     ended = engine("start", "--until-idle", "--definitions", definitions)
 
-    assert ended.stderr == "action actions:fine runs isolated by: process (the default)\n"
+    assert ended.stderr.splitlines() == [
+        f"definitions {definitions}: its Python files run with your rights",
+        "the definitions run the command ls",
+        "action actions:fine runs isolated by: process (the default)",
+    ]
+
+
+TALKS = """
+def t(ctx):
+    ctx.log.debug("too fine")
+    ctx.log.info("看到", price=10.9)
+    ctx.log.warning("odd")
+"""
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_what_an_action_logs_is_told_with_who_said_it(tmp_path: Path, isolation: str) -> None:
+    workflow = f'id: w\ntasks: [{{id: t, action: "actions:t", isolation: {isolation}}}]\n'
+    definitions = folder(tmp_path / "d", engine_yaml="entities: [{id: A}]\n", workflows=workflow, actions=TALKS)
+
+    ended = engine("start", "--until-idle", "--definitions", definitions)
+
+    said = [line.split() for line in ended.stderr.splitlines() if "attempt=1" in line]
+    assert [line[1:4] for line in said] == [["[info", "]", "看到"], ["[warning", "]", "odd"]]
+    assert all(f"task=t_A_{line[-1].rsplit('_')[-1]}" in line[-1] for line in said)
 
 
 UNKNOWN = """
@@ -204,7 +235,10 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path
         status = process.wait(20)
 
     assert status == 1
-    assert all("隔离方式" in line for line in (tmp_path / "errors").read_text().splitlines())
+    told = (tmp_path / "errors").read_text()
+    assert "隔离方式" in told
+    assert "Traceback" not in told
+    assert "BrokenPipe" not in told
 
 
 # --- replay ------------------------------------------------------------------------------------
