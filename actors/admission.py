@@ -92,6 +92,13 @@ def entity_id(id: object) -> EntityId:
     return EntityId(id)
 
 
+def name(value: object, what: str) -> str:
+    """An id or a name by which something is looked up, whatever it may be."""
+    if not isinstance(value, str):
+        raise RequestError(f"{what} is text, not {_short(value)}")
+    return value
+
+
 def priority(value: object) -> int:
     if not _whole(value) or value > MAX_PRIORITY:
         raise RequestError(f"a priority is a whole number from 0, the most important; not {_short(value)}")

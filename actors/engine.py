@@ -199,8 +199,9 @@ class Engine:
         An entity that the state table does not know is added, unless ``on_unknown_entity`` is ``reject``.
         """
         self._accepting()
+        wanted, entity = WorkflowId(admission.name(workflow, "a workflow")), admission.entity_id(entity_id)
         checked = self._gate.params(params)
-        receipt: Receipt = self._ask(KEEPER, RunWorkflow(WorkflowId(workflow), EntityId(entity_id), checked))
+        receipt: Receipt = self._ask(KEEPER, RunWorkflow(wanted, entity, checked))
         return receipt
 
     def put_entity(self, id: str, /, **fields: Any) -> Entity:
@@ -213,7 +214,7 @@ class Engine:
 
     def entity(self, id: str) -> Entity:
         """Raises ``NotFoundError``."""
-        entity: Entity = self._ask(KEEPER, ReadEntities(EntityId(id)))
+        entity: Entity = self._ask(KEEPER, ReadEntities(EntityId(admission.name(id, "an entity's id"))))
         return entity
 
     def entities(self) -> tuple[Entity, ...]:
@@ -222,7 +223,7 @@ class Engine:
 
     def instance(self, id: str) -> InstanceView:
         """One instance with its tasks and attempts. Raises ``NotFoundError``."""
-        live: InstanceView | None = self._ask(KEEPER, ReadInstance(id))
+        live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
         return live if live is not None else self._finished(id)
 
     def _finished(self, id: str) -> InstanceView:
@@ -239,7 +240,7 @@ class Engine:
     ) -> list[InstanceView]:
         """Instances, unfinished ones first, each part newest first, at most ``limit``."""
         wanted = admission.choice(InstanceStatus, status, "status")
-        chosen = None if workflow is None else WorkflowId(workflow)
+        chosen = None if workflow is None else WorkflowId(admission.name(workflow, "a workflow"))
         live: tuple[InstanceView, ...] = self._ask(KEEPER, ReadInstances(wanted, chosen, limit))
         parts = self._running()
         shown = {instance.id: instance for instance in live}
@@ -269,7 +270,7 @@ class Engine:
     def why(self, task_id: str) -> dict[str, Any]:
         """Why a task is where it is: ``why`` in words, and the facts."""
         try:
-            found: dict[str, Any] = self._ask(KEEPER, ExplainTask(task_id))
+            found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
         except NotFoundError:
             for instance in self.instances(limit=self.definitions.settings.max_finished):
                 for task in instance.tasks:
@@ -287,25 +288,25 @@ class Engine:
 
     def cancel(self, id: str) -> None:
         """Cancel an unfinished instance, or a task's instance, by id. Raises ``NotFoundError``."""
-        self._ask(KEEPER, Cancel(id))
+        self._ask(KEEPER, Cancel(admission.name(id, "an id")))
 
     def set_priority(self, id: str, priority: int) -> None:
         """Replace the priority of an instance's tasks or of one task, waiting or running."""
-        self._ask(KEEPER, SetPriority(id, admission.priority(priority)))
+        self._ask(KEEPER, SetPriority(admission.name(id, "an id"), admission.priority(priority)))
 
     def pause(self, workflow: str) -> None:
         """Start no task of it until ``resume``; what runs goes on."""
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(workflow), paused=True))
+        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=True))
 
     def resume(self, workflow: str) -> None:
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(workflow), paused=False))
+        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=False))
 
     def resolve(self, task_id: str, outcome: str) -> None:
         """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
         allowed = ("completed", "failed", "retry", "cancelled")
         if outcome not in allowed:
             raise RequestError(f"outcome {outcome!r}: say one of {', '.join(allowed)}")
-        self._ask(KEEPER, ResolveTask(task_id, outcome))
+        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), outcome))
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -318,19 +319,19 @@ class Engine:
         if isinstance(what, Receipt):
             answer = self._ask(KEEPER, AwaitReceipt(what, 0), timeout)  # type: ignore[arg-type]
         else:
-            answer = self._ask(KEEPER, AwaitInstance(what, 0), timeout)  # type: ignore[arg-type]
+            answer = self._ask(KEEPER, AwaitInstance(admission.name(what, "an instance's id"), 0), timeout)  # type: ignore[arg-type]
         if isinstance(answer, str):
-            return self._follow(answer, what)
+            return self._follow(answer, what, timeout)
         found: InstanceView | None = answer
         return found
 
-    def _follow(self, id: str, what: Receipt | str) -> InstanceView:
+    def _follow(self, id: str, what: Receipt | str, timeout: float | None) -> InstanceView:
         """An instance that has ended; where it was too late for the receipt's event, the one after it."""
         record = self._running().store.get(id)
         if record is not None and isinstance(what, Receipt) and what.revisions:
             confirmed, continued_by = record[9], record[10]
             if what.revisions[0] > confirmed and continued_by is not None:
-                following = self.wait(continued_by)
+                following = self.wait(continued_by, timeout)
                 assert following is not None
                 return following
         return self._finished(id)
