@@ -7,8 +7,8 @@ import pytest
 from actors.effects import KEEPER, SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.messages import Cancel, ExplainTask, PauseWorkflow, ReadQueues, ResolveTask, RunWorkflow
-from actors.model import NOBODY, EntityId, StopReason, WorkflowId
-from tests.logic.worlds import World, chain, full_world, group, task, workflow
+from actors.model import NOBODY, EntityId, OnUnknownEntity, StopReason, WorkflowId
+from tests.logic.worlds import World, chain, full_world, group, on_data, task, workflow
 
 PREEMPT = StopReason.PREEMPT
 
@@ -224,14 +224,24 @@ def test_resolving_what_is_not_unknown_is_refused() -> None:
         world.ask(KEEPER, ResolveTask(world.task("study@a").id, "completed"))
 
 
-def test_a_start_by_hand_of_an_unknown_entity_or_workflow_is_refused_by_name() -> None:
+def test_a_start_by_hand_of_an_unknown_workflow_is_refused_by_name_and_adds_nothing() -> None:
     world = World(workflow("study"))
-    world.put("a")
 
-    with pytest.raises(NotFoundError, match="'b'"):
-        world.ask(KEEPER, RunWorkflow(WorkflowId("study"), EntityId("b"), None, NOBODY))
     with pytest.raises(NotFoundError, match="'nothere'"):
         world.ask(KEEPER, RunWorkflow(WorkflowId("nothere"), EntityId("a"), None, NOBODY))
+
+    assert world.all_entities() == ()
+
+
+def test_a_start_by_hand_adds_an_unknown_entity_or_refuses_it_as_told() -> None:
+    adds = World(workflow("study"), on_data("quotes"))
+    adds.ask(KEEPER, RunWorkflow(WorkflowId("study"), EntityId("b")))
+    adds.pass_ms(1_000)
+    assert adds.running() == ["study@b"]  # And the table calls for nothing.
+
+    rejects = World(workflow("study"), on_unknown_entity=OnUnknownEntity.REJECT)
+    with pytest.raises(NotFoundError, match="'b'"):
+        rejects.ask(KEEPER, RunWorkflow(WorkflowId("study"), EntityId("b")))
 
 
 def test_starts_by_hand_of_one_pair_run_one_after_another_each_on_its_own() -> None:
