@@ -96,8 +96,8 @@ class Link:
                 self._out[0] = (data[sent:], ())
 
     def receive(self) -> list[Json]:
-        """All whole frames that have come. Raises ``Garbled``."""
-        while not self.ended:
+        """The whole frames that have come; all of them, unless they are very many. Raises ``Garbled``."""
+        while not self.ended and len(self._in) <= self._max_bytes:
             try:
                 data = self._read()
             except (BlockingIOError, InterruptedError):
@@ -107,8 +107,6 @@ class Link:
             if not data:
                 self.ended = True
             self._in += data
-            if len(data) < _CHUNK and not self.ended:
-                break
         return self._frames()
 
     def take_fds(self, count: int) -> list[int]:
