@@ -119,8 +119,8 @@ class Story:
         raise AssertionError("it never ends")
 
 
-@settings(max_examples=300, deadline=None, database=None)
-@given(steps=st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=10, max_size=90))
+@settings(max_examples=200, deadline=None, database=None)
+@given(steps=st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=30, max_size=150))
 def test_whatever_happens_the_rules_hold_and_everything_ends(steps: list[tuple[str, int]]) -> None:
     story = Story()
     floor = story.world.scheduling.floor
