@@ -461,11 +461,12 @@ def test_an_entitys_id_is_checked_wherever_it_is_given(start: Callable[..., Watc
 @pytest.mark.parametrize("name", [None, 5, ["X"], {}, b"X"])
 def test_a_name_that_is_no_text_is_refused_and_the_engine_runs_on(start: Callable[..., Watched], name: Any) -> None:
     engine = start(one_task("quick", isolation="thread")).engine
+    wrong: Any = name or 5  # Here None stands for every one.
     calls: list[Callable[[], object]] = [
         lambda: engine.run(name, "X"),
         lambda: engine.entity(name),
         lambda: engine.instance(name),
-        lambda: engine.instances(workflow=name or 5),  # None stands for every one.
+        lambda: engine.instances(workflow=wrong),
         lambda: engine.wait(name, 1),
         lambda: engine.cancel(name),
         lambda: engine.set_priority(name, 1),
@@ -474,7 +475,7 @@ def test_a_name_that_is_no_text_is_refused_and_the_engine_runs_on(start: Callabl
         lambda: engine.why(name),
         lambda: engine.resolve(name, "completed"),
         lambda: engine.resolve("X", name),
-        lambda: engine.instances(status=name or 5),
+        lambda: engine.instances(status=wrong),
     ]
 
     for call in calls:
