@@ -31,12 +31,17 @@ class Logic(Protocol):
 
 
 class Inbox:
-    """First in first out, never blocks the sender. Holds plain messages from inside, envelopes from Pykka."""
+    """First in first out, never blocks the sender. Holds plain messages from inside, envelopes from Pykka.
 
-    __slots__ = ("_queue", "handled", "post", "qsize")
+    The shell takes plain messages one after the other without going back to Pykka's loop in
+    between, which would cost every message an envelope; an envelope is left for that loop.
+    """
+
+    __slots__ = ("_ahead", "_queue", "handled", "post", "qsize")
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._ahead: Envelope[Any] | None = None
         self.qsize = self._queue.qsize
         self.handled = 0
         self.post: Callable[[object], None] = self._queue.put
@@ -46,15 +51,23 @@ class Inbox:
         self._queue.put(envelope)
 
     def get(self) -> Envelope[Any]:
+        """For Pykka's loop."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            return ahead
         item = self._queue.get()
         return item if isinstance(item, Envelope) else Envelope(item)
 
-    def next(self) -> Any:
-        """The next item, without waiting; call only when ``qsize`` says there is one."""
-        return self._queue.get()
+    def take(self) -> Any:
+        """The next plain message, waiting for it; None when Pykka's loop has something to do first."""
+        item = self._queue.get()
+        if isinstance(item, Envelope):
+            self._ahead = item
+            return None
+        return item
 
     def empty(self) -> bool:
-        return self._queue.empty()
+        return self._ahead is None and self._queue.empty()
 
 
 class Desk:
@@ -112,6 +125,7 @@ class LogicActor(pykka.ThreadingActor):
         self.name = name
         self.logic = logic
         self._over = threading.Event()
+        self._broken = False
         self.around = around
         self.inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
         around.inboxes[name] = self.inbox
@@ -152,29 +166,29 @@ class LogicActor(pykka.ThreadingActor):
 
     def on_receive(self, message: Any) -> None:
         try:
-            self._batch(message)
+            while message is not None and not self._broken:
+                message = self._batch(message)
         except BaseException:  # noqa: BLE001 - Pykka would stop every actor of the process, the user's own included.
+            self._broken = True  # What its logic holds cannot be trusted: it does nothing any more.
             self.around.fail(self.name, traceback.format_exc())
 
-    def _batch(self, message: Any) -> None:
+    def _batch(self, message: Any) -> Any:
+        """Take this message and all that wait behind it as one batch; return the one that begins the next."""
         logic, inbox, now = self.logic, self.inbox, self.around.clock.now()
         effects = logic.receive(message, now)
         count = 1
-        stop: Envelope[Any] | None = None
+        pykka_waits = False
         while inbox.qsize() and count < MAX_BATCH:
-            item = inbox.next()
-            if isinstance(item, Envelope):
-                if type(item.message).__module__.startswith("pykka"):
-                    stop = item
-                    break
-                item = item.message
-            effects += logic.receive(item, now)
+            following = inbox.take()
+            if following is None:
+                pykka_waits = True
+                break
+            effects += logic.receive(following, now)
             count += 1
         inbox.handled += count
         effects += logic.settle(now)
         self.perform(effects)
-        if stop is not None:
-            inbox.put(stop)
+        return None if pykka_waits else inbox.take()
 
     def perform(self, effects: list[Effect]) -> None:
         table = self._perform
