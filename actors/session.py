@@ -200,9 +200,8 @@ class Session:
 
     def _name_unknown(self, stats: Mapping[str, Any]) -> None:
         """Name the tasks that a person must settle, before the engine is gone."""
-        if not stats["tasks"]["unknown"]:
-            return
-        instances = self._engine.instances(status=InstanceStatus.RUNNING, limit=stats["instances"]["running"])
+        running = max(1, stats["instances"]["running"])
+        instances = self._engine.instances(status=InstanceStatus.RUNNING, limit=running)
         unknown = [task.id for instance in instances for task in instance.tasks if task.status is TaskStatus.UNKNOWN]
         if unknown:
             self._teller.say(Notice.UNKNOWN, tasks=", ".join(unknown))

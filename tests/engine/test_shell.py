@@ -314,6 +314,7 @@ def test_at_a_terminal_tab_completes_ctrl_c_drops_the_line_and_ctrl_d_leaves(ter
     terminal.type("injekt\x03")
     terminal.type("injekt\r")
     terminal.wait_for("no command 'injekt'")
+    terminal.wait_for("engine>")
     terminal.type("\x04")
     terminal.wait_for("workflow engine stopped: completed 1")
 
