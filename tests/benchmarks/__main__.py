@@ -29,7 +29,7 @@ PARTS = {
     "dispatch.logic": ("dispatch", "logic_alone"),
 }
 """By name: the module and the function that measures it."""
-PART_S = 120.0
+PART_S = 240.0
 """A part that takes longer is killed and said so."""
 SHOWN = 40
 """So many last lines of what a part says: enough for a traceback."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 AGES = 3600.0
-BURST_S = 0.005
+BURST_S = 0.025
 """How long a victim computes from one checkpoint to the next."""
 
 

@@ -127,7 +127,11 @@ def after_a_kill(repeats: int) -> list[float]:
 
 
 def after_a_standstill(repeats: int) -> list[float]:
-    """Milliseconds: the computing victim is stopped where it is, a waiting worker begins."""
+    """Milliseconds: the computing victim is stopped where it is, a waiting worker begins.
+
+    The stop cannot be refused and comes before the victim's next instruction, so nobody waits
+    until it is *seen* to stand still: without a processor it is only when its turn comes.
+    """
     victims = [Process(_victim(_compute, nice=NICE)) for _ in range(VICTIMS)]
     worker = Process(_worker)
     found: list[float] = []
@@ -136,8 +140,8 @@ def after_a_standstill(repeats: int) -> list[float]:
         time.sleep(SETTLE_S)
         began = time.monotonic_ns()
         os.kill(victim.pid, signal.SIGSTOP)
-        os.waitpid(victim.pid, os.WUNTRACED)
         found.append((worker.first_line() - began) / 1e6)
+        os.waitpid(victim.pid, os.WUNTRACED)
         os.kill(victim.pid, signal.SIGCONT)
     for process in (*victims, worker):
         process.end()
