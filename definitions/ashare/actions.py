@@ -127,10 +127,11 @@ def ticks_so_far(ctx: Context, tick: dict[str, Any], count: int) -> list[dict[st
 
 def average(ticks: list[dict[str, Any]]) -> float:
     """The average price by volume; the plain one where nothing was traded."""
-    lots = sum(one.get("volume_lots", 0) for one in ticks)
-    if not lots:
-        return sum(one["price"] for one in ticks) / len(ticks)
-    return sum(one["price"] * one.get("volume_lots", 0) for one in ticks) / lots
+    prices: list[float] = [one["price"] for one in ticks]
+    lots: list[int] = [one.get("volume_lots", 0) for one in ticks]
+    if not any(lots):
+        return sum(prices) / len(prices)
+    return sum(price * count for price, count in zip(prices, lots, strict=True)) / sum(lots)
 
 
 def day_of(ctx: Context) -> str:

@@ -143,7 +143,10 @@ class Ledger:
             "SELECT key, account, stock, day, clock, side, price, shares FROM orders WHERE account = ? ORDER BY number",
             (account,),
         )
-        return [Order(*row[:6], price=row[6] / MILLI, shares=row[7]) for row in rows]
+        return [
+            Order(key, account_of, stock, day, clock, side, price / MILLI, shares)
+            for key, account_of, stock, day, clock, side, price, shares in rows
+        ]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
