@@ -5,8 +5,27 @@ from __future__ import annotations
 from actors.effects import KEEPER, ROUTER
 from actors.errors import ConditionError
 from actors.logic.routing import BATCH_EVENTS, MAX_BATCHES
-from actors.messages import EventBatch, Publish, ReadDeadLetters, ReadEntities, ScheduleEvents
-from actors.model import Coalesce, EntitySeed, Event, OnUnknownEntity, StopReason, TimedEvent, Trigger
+from actors.messages import (
+    AwaitIdle,
+    EventBatch,
+    Publish,
+    ReadDeadLetters,
+    ReadEntities,
+    ScheduleEvents,
+    ValidityOver,
+    WithdrawTask,
+)
+from actors.model import (
+    NOBODY,
+    Coalesce,
+    EntitySeed,
+    Event,
+    InstanceKey,
+    OnUnknownEntity,
+    StopReason,
+    TimedEvent,
+    Trigger,
+)
 from tests.logic.worlds import OVERLOADED, When, World, chain, full_world, on_data, task, workflow
 
 # --- what an event does ------------------------------------------------------------------------
@@ -225,9 +244,16 @@ def test_the_engine_is_not_idle_while_an_outcome_is_on_its_way() -> None:
     world = outcome_world("TASK_COMPLETED")
     world.run("study", "a")
     world.end("study@a", settle=False)
-    world.deliver("agent_0", "scheduler", KEEPER)
+    world.deliver("agent_0", "scheduler")
+    idle = world.promise(ROUTER, AwaitIdle(NOBODY))
+    world.deliver(ROUTER, KEEPER)  # The end is recorded; what listens to it has not started.
+    assert not idle.kept
 
-    assert not world.idle()  # The audit runs by the time this was answered.
+    world.settle()
+    assert not idle.kept  # Now the audit runs.
+    world.end("audit@a")
+
+    assert idle.kept
 
 
 # --- dedup, expiry -----------------------------------------------------------------------------
@@ -315,6 +341,29 @@ def test_a_workflows_valid_for_counts_where_the_event_has_none() -> None:
     world.pass_ms(60)
 
     assert (world.instance("a").status, world.instance("b").status) == ("expired", "running")
+
+
+def test_a_deadline_that_rings_for_an_older_event_does_nothing() -> None:
+    world = full_world(on_data("quotes"), agents=1)
+    world.publish("a", valid_for_ms=50)
+    world.pass_ms(40)
+    world.publish("a", valid_for_ms=50)
+
+    world.pass_ms(20)
+    world.tell(KEEPER, ValidityOver(InstanceKey(2)))
+
+    assert world.instance("a").status == "running"
+
+
+def test_a_deadline_that_rings_late_does_nothing_to_what_has_started() -> None:
+    world = World(on_data("quotes", task("x"), task("y")), agents=1)
+    world.publish("a", valid_for_ms=50)
+    world.pass_ms(60)
+    sent = len(world.messages(WithdrawTask))
+
+    world.tell(KEEPER, ValidityOver(InstanceKey(1)))
+
+    assert (world.running(), len(world.messages(WithdrawTask))) == (["x@a"], sent)
 
 
 def test_what_got_its_agent_just_before_it_expired_runs_on() -> None:
@@ -506,6 +555,16 @@ def test_a_state_workflow_starts_by_the_table_and_by_the_event_that_makes_it_rea
     world.pass_ms(100)
 
     assert world.running() == ["state@a", "state@b"]
+
+
+def test_a_state_workflow_is_called_for_once_however_many_events_make_its_entity_ready() -> None:
+    world = full_world(workflow("state", trigger=Trigger.STATE, priority=3), agents=1)
+    for _ in range(3):
+        world.publish("a")
+    world.put("a", phase="data_ready")
+    world.pass_ms(500)
+
+    assert len(world.instances("a")) == 1
 
 
 def test_nothing_looks_at_the_table_when_nothing_changed() -> None:

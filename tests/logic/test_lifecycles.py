@@ -6,7 +6,7 @@ import pytest
 
 from actors.effects import KEEPER
 from actors.errors import NotFoundError
-from actors.messages import AwaitInstance, ReadEntities
+from actors.messages import AwaitInstance, QueueTimeoutDue, ReadEntities
 from actors.model import NOBODY, Backoff, EntityId, EntityStatus, Trigger
 from tests.logic.worlds import UTC, World, chain, full_world, on_data, task, workflow
 
@@ -181,6 +181,18 @@ def test_what_got_its_agent_just_before_its_queue_timeout_runs_on() -> None:
     assert world.instance("a").status == "completed"
 
 
+def test_a_queue_timeout_that_rings_late_does_nothing_to_what_has_started_before() -> None:
+    world = World(workflow("hurry", task("hurry", queue_timeout_ms=50)), workflow("order", priority=0))
+    world.run("hurry", "a")
+    key = world.live("hurry@a").job.attempt.task
+    world.run("order", "now")
+
+    world.tell(KEEPER, QueueTimeoutDue(key))
+    world.end("order@now")
+
+    assert world.running() == ["hurry@a"]
+
+
 def test_a_later_task_of_a_chain_has_its_own_queue_timeout() -> None:
     flow = workflow("two", task("x"), task("y", after=("x",), queue_timeout_ms=50), priority=5)
     world = World(flow, workflow("study", priority=2))
@@ -262,6 +274,16 @@ def test_a_failed_round_does_not_move_on_to_the_next_phase() -> None:
     world.publish("a")
 
     world.fail("collect@a")
+
+    assert (world.entity("a").phase, world.entity("a").status) == ("data_ready", "failed")
+
+
+def test_a_round_in_which_anything_failed_does_not_move_on_either() -> None:
+    world = World(on_data("collect", next_phase="collected"), on_data("other"), agents=2)
+    world.publish("a")
+
+    world.fail("other@a")
+    world.end("collect@a")
 
     assert (world.entity("a").phase, world.entity("a").status) == ("data_ready", "failed")
 

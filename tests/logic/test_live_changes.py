@@ -119,6 +119,17 @@ def test_a_paused_workflow_starts_nothing_and_what_runs_goes_on() -> None:
     assert world.running() == ["study@b"]
 
 
+def test_a_workflow_that_was_paused_while_nothing_ran_starts_nothing() -> None:
+    world = World(workflow("study"), agents=2)
+    pause(world, "study")
+    world.run("study", "a")
+    assert world.running() == []
+
+    pause(world, "study", paused=False)
+
+    assert world.running() == ["study@a"]
+
+
 def test_pausing_gives_back_an_agent_that_was_being_freed() -> None:
     world = full_world(workflow("order", priority=0), workflow("middle", priority=1), agents=1)
     world.deaf.add("study")

@@ -6,7 +6,7 @@ import pytest
 
 from actors.effects import KEEPER, SCHEDULER, Send
 from actors.messages import AttemptClosed, AttemptEnded, CancelAttempt, MinRuntimeOver, RunAttempt
-from actors.model import AgentName, Isolation, OnPreempt, OutcomeKind, StopReason
+from actors.model import AgentName, Isolation, OnPreempt, Outcome, OutcomeKind, StopReason
 from tests.logic.worlds import World, chain, full_world, group, task, workflow
 
 PREEMPT = StopReason.PREEMPT
@@ -290,6 +290,35 @@ def test_a_report_from_an_older_incarnation_does_not_free_the_agent() -> None:
     world.stop("study@low1")
 
     assert world.running() == ["order@now"]
+
+
+def test_an_end_that_names_another_incarnation_is_no_end() -> None:
+    world = full_world(agents=1)
+    attempt = world.live("study@low1").job.attempt
+    report = AttemptEnded(AgentName("agent_0"), 7, attempt, Outcome(OutcomeKind.COMPLETED))
+
+    world.tell(SCHEDULER, report)
+
+    assert world.task("study@low1").status == "running"
+    assert world.stats()["agents"]["running"] == 1
+
+
+def test_a_cancel_that_crosses_the_end_of_a_preempted_attempt_is_not_forgotten() -> None:
+    world = full_world(workflow("order", priority=0), agents=1)
+    world.deaf.add("study")
+    world.run("order", "now")
+    cancel = world.cancel_message("low1")
+    world._end(world.live("study@low1"), OutcomeKind.STOPPED)
+    world.deliver("agent_0", SCHEDULER)  # The end is on its way to the keeper ...
+    told = list(world.inbox[KEEPER])
+    world.inbox[KEEPER].clear()
+    world.post(KEEPER, cancel)
+    world.inbox[KEEPER].extend(told)  # ... behind the cancel.
+
+    world.settle()
+    world.end("order@now")
+
+    assert (world.instance("low1").status, world.running()) == ("cancelled", [])
 
 
 def test_what_is_assigned_to_an_agent_of_an_older_incarnation_is_refused() -> None:

@@ -61,6 +61,7 @@ from actors.messages import (
     Watch,
 )
 from actors.model import (
+    NOBODY,
     NS_PER_MS,
     AgentGroup,
     AgentName,
@@ -185,6 +186,23 @@ class Told:
     resumed: list[tuple[str, str]] = field(default_factory=list)
     abandoned: list[str] = field(default_factory=list)
     ended: list[tuple[str, OutcomeKind]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """An answer to come."""
+
+    number: ReplyId
+    answers: Mapping[ReplyId, Any]
+
+    @property
+    def kept(self) -> bool:
+        """Whether it has come; it may be None."""
+        return self.number in self.answers
+
+    def __call__(self) -> Any:
+        """The answer; None while there is none."""
+        return self.answers.get(self.number)
 
 
 class World:
@@ -442,13 +460,13 @@ class World:
         self._post(to, message)
         self.settle()
 
-    def promise(self, to: str, message: Any) -> Callable[[], Any]:
-        """Ask, and return what fetches the answer: None while there is none."""
+    def promise(self, to: str, message: Any) -> Promise:
+        """Ask, and return what fetches the answer."""
         self._numbers += 1
         number = ReplyId(self._numbers)
         self._asked.append(number)
         self._post(to, replace(message, reply=number))
-        return lambda: self._answers.get(number)
+        return Promise(number, self._answers)
 
     def ask(self, to: str, message: Any) -> Any:
         answer = self.promise(to, message)
@@ -557,10 +575,9 @@ class World:
 
     def idle(self) -> bool:
         """Whether the engine says that nothing accepted is left undone."""
-        answer = self.promise(ROUTER, AwaitIdle(ReplyId(0)))
+        idle = self.promise(ROUTER, AwaitIdle(NOBODY))
         self.settle()
-        missing = object()
-        return self._answers.get(ReplyId(self._numbers), missing) is not missing or answer() is not None
+        return idle.kept
 
     def messages(self, kind: type[Any], to: str | None = None) -> list[Any]:
         return [message for _, receiver, message in self.sent if type(message) is kind and to in (None, receiver)]
