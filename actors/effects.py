@@ -6,9 +6,9 @@ The actor that owns the logic performs them, in order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.messages import Message
 from actors.model import AttemptId, Instant, Job, Json, ReplyId, StopReason
 from actors.views import Record, StateChanged
@@ -18,7 +18,7 @@ KEEPER = "keeper"
 SCHEDULER = "scheduler"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Tell the named actor."""
 
@@ -26,7 +26,7 @@ class Send:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """Answer a caller outside; an exception instance is raised there."""
 
@@ -34,7 +34,7 @@ class Reply:
     value: Json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetTimer:
     """Tell me this message at that instant; replaces my timer of the same key."""
 
@@ -43,62 +43,62 @@ class SetTimer:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClearTimer:
     key: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interrupt:
     attempt: AttemptId
     reason: StopReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kill:
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Suspend:
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resume:
     job: Job
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """Ask the runner when the action's first line ran, and tell me at once."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credit:
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abandon:
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Save:
     """Commit these finished instances to the store, before any later effect is performed."""
 
     finished: tuple[Record, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broadcast:
     """Hand these to the subscribers."""
 

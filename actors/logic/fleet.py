@@ -84,7 +84,7 @@ class Kind:
         self.capabilities = capabilities
         self.free: list[tuple[int, int, Agent]] = []
         self.held: list[tuple[Priority, int, int, Agent]] = []
-        self.victims: list[tuple[Priority, int, Running]] = []
+        self.victims: list[tuple[Priority, int, int, Running]] = []
         self.reservations: list[tuple[Priority, int, int, int, Agent]] = []
         self.unclaimed: list[tuple[Priority, int, int, Agent]] = []
         """Agents being freed for a task that no longer needs them."""
@@ -99,7 +99,7 @@ class Kind:
         if len(self.held) > bound:
             self.held = _heap([e for e in self.held if e[3].token == e[2]])
         if len(self.victims) > bound:
-            self.victims = _heap([e for e in self.victims if e[2].agent.running is e[2] and e[2].priority == -e[0]])
+            self.victims = _heap([e for e in self.victims if e[3].agent.running is e[3] and e[3].priority == -e[0]])
         if len(self.reservations) > bound:
             self.reservations = _heap([e for e in self.reservations if e[4].token == e[2] and e[4].reserved_for])
         if len(self.unclaimed) > bound:
@@ -131,7 +131,7 @@ class Kind:
         """The least important attempt that may be preempted; of equals, the latest started."""
         heap = self.victims
         while heap:
-            priority, _, running = heap[0]
+            priority, _, _, running = heap[0]
             current = running.agent.running is running and running.priority == -priority
             if current and running.stopping is None and not running.held_back:
                 return running
@@ -216,7 +216,8 @@ class Fleet:
 
     def offer_victim(self, running: Running) -> None:
         """From now on it may be preempted, at its present priority."""
-        heapq.heappush(running.agent.kind.victims, (-running.priority, -running.serial, running))
+        self._ticket += 1  # Offered again at a priority it had before, it must not be compared with itself.
+        heapq.heappush(running.agent.kind.victims, (-running.priority, -running.serial, self._ticket, running))
 
     def reserve(self, agent: Agent, waiting: Waiting | None) -> None:
         agent.reserved_for = waiting

@@ -213,5 +213,7 @@ class Floor:
 
 def _at_priority(job: Job, priority: Priority) -> Job:
     """The job as it is at its present priority, which sets how nice its process is."""
-    fields = {name: getattr(job, name) for name in Job.__slots__}
-    return Job(**{**fields, "priority": priority})
+    return Job(
+        job.attempt, job.origin, job.task, priority, job.entity,
+        job.event, job.params, job.inputs, job.restored, job.merged,
+    )  # fmt: skip

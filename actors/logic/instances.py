@@ -91,13 +91,15 @@ class Instances:
     def activate(self, instance: Instance, now: Instant) -> None:
         """Its turn has come: give its first tasks to the scheduler."""
         instance.active = True
-        instance.send(self._orders + 1, now)
+        order = self._orders + 1
+        instance.send(order, now)
         for task in instance.workflow.tasks:
             if task.depends_on:
                 continue
-            self._orders += 1
             instance.open += 1
-            self._out.ready.append(self._first_attempt(instance, task, self._orders, (instance.event, instance.merged)))
+            self._out.ready.append(self._first_attempt(instance, task, order, (instance.event, instance.merged)))
+            self._orders = order
+            order += 1
             self._set_queue_timeout(instance, task, now)
             if self._out.wants(ChangeType.TASK_READY):
                 self._out.task_change(ChangeType.TASK_READY, now, instance, instance.runs[task.index])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from actors.frozen import frozen
 from actors.logic.workflows import Run
 from actors.model import Delivery, ErrorInfo, Millis, OnPreempt, Outcome, OutcomeKind, StopReason, Task
 
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     verdict: Verdict
     error: ErrorInfo | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.logic.fleet import Agent, Fleet, Running
 from actors.logic.ready import ReadyLine, Waiting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assign:
     """Start the task on this idle agent."""
 
@@ -17,7 +17,7 @@ class Assign:
     agent: Agent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeOver:
     """This agent is being freed for a less important task; it goes to this one instead."""
 
@@ -25,7 +25,7 @@ class TakeOver:
     agent: Agent
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preempt:
     """Stop this attempt; its agent is reserved for the task."""
 

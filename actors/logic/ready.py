@@ -67,8 +67,12 @@ class Waiting:
     def key(self) -> tuple[Priority, int]:
         return (self.priority, self.order)
 
+    def __lt__(self, other: Waiting) -> bool:
+        """Only the same task twice, live and stale, has equal keys; which comes first does not matter."""
+        return id(self) < id(other)
 
-_Slot = tuple[Priority, int, int, Waiting]
+
+_Slot = tuple[Priority, int, Waiting]
 
 
 class _Shelf:
@@ -84,7 +88,7 @@ class _Shelf:
         heap = self.heap
         while heap:
             slot = heap[0]
-            waiting = slot[3]
+            waiting = slot[2]
             if waiting.alive and waiting.need is self.need and waiting.priority == slot[0]:
                 return slot
             heapq.heappop(heap)
@@ -162,7 +166,7 @@ class ReadyLine:
             if shelf.need.workflow in self._blocked and not shelf.need.reserved:
                 heapq.heappop(order)  # Comes back when the workflow is unblocked.
                 continue
-            return slot[3]
+            return slot[2]
         return None
 
     def pass_over(self, waiting: Waiting) -> None:
@@ -184,8 +188,7 @@ class ReadyLine:
             shelf = self._shelves[need] = _Shelf(need)
             self._of_workflow.setdefault(need.workflow, []).append(shelf)
         waiting.need = shelf.need  # The same object: a slot whose task has moved on is told by identity.
-        self._ticket += 1
-        slot = (waiting.priority, waiting.order, self._ticket, waiting)
+        slot = (waiting.priority, waiting.order, waiting)
         heapq.heappush(shelf.heap, slot)
         self._prune(shelf)
         if shelf.first() is slot:
@@ -210,7 +213,7 @@ class ReadyLine:
     def _prune(self, shelf: _Shelf) -> None:
         # Stale slots are dropped when they come to the front; those that never do must not pile up.
         if len(shelf.heap) > 64 + 2 * len(self._tasks):
-            shelf.heap = [s for s in shelf.heap if s[3].alive and s[3].need is shelf.need and s[3].priority == s[0]]
+            shelf.heap = [s for s in shelf.heap if s[2].alive and s[2].need is shelf.need and s[2].priority == s[0]]
             heapq.heapify(shelf.heap)
 
     def _uncount(self, priority: Priority) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.messages.shared import Note, NoteTaken, ReadStats
 from actors.model import AttemptId, Instant, Job, Millis, Outcome, StopReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunAttempt:
     """Run it now. Refused, as not begun, unless the agent is idle and of this incarnation."""
 
@@ -17,7 +17,7 @@ class RunAttempt:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelAttempt:
     """Stop this attempt if the agent still runs it; otherwise do nothing."""
 
@@ -26,14 +26,14 @@ class CancelAttempt:
     grace: Millis
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SuspendAttempt:
     """Suspend this attempt if the agent still runs it; otherwise do nothing."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResumeAttempt:
     """Go on with a suspended attempt, here. ``paused`` is how long it has stood still in all, in ns."""
 
@@ -42,7 +42,7 @@ class ResumeAttempt:
     paused: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndSuspended:
     """Kill a suspended attempt; report its end."""
 
@@ -50,14 +50,14 @@ class EndSuspended:
     reason: StopReason
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetAside:
     """Leave the stuck attempt to itself and come back free, as the next incarnation."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionEnded:
     """From a runner: nothing of the attempt runs any more, and this is how it ended."""
 
@@ -65,14 +65,14 @@ class ActionEnded:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionSuspended:
     """From a runner: the attempt is stopped where it was, and alive."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionNoted:
     """From a runner: what the action said since the last note."""
 
@@ -80,7 +80,7 @@ class ActionNoted:
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionProbed:
     """When the action's first line ran, asked for when its timeout came up; None: not yet."""
 
@@ -88,12 +88,12 @@ class ActionProbed:
     began: Instant | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeoutDue:
     """Timer: what runs may have used up its time."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GraceOver:
     """Timer: the attempt was told to stop and had its grace."""
 

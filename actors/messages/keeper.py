@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.messages.router import Watch
 from actors.messages.shared import AwaitIdle, Note, ReadStats
 from actors.model import (
@@ -29,7 +29,7 @@ from actors.model import (
 from actors.views import Receipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForwardedEvent:
     """An event as admitted: with its id, its priority, when it was accepted, whom it stands for."""
 
@@ -42,7 +42,7 @@ class ForwardedEvent:
     """It follows from a recorded outcome; no publisher waits for its answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventBatch:
     """Act on these events in order; answer with ``EventsAnswered`` of the same number."""
 
@@ -50,7 +50,7 @@ class EventBatch:
     events: tuple[ForwardedEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bootstrap:
     """The initial entities and the events due at once, taken as one batch."""
 
@@ -58,7 +58,7 @@ class Bootstrap:
     events: tuple[ForwardedEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptAssigned:
     """This attempt has got this agent; with ``at_most_once`` it runs when ``ReleaseAttempt`` comes."""
 
@@ -68,7 +68,7 @@ class AttemptAssigned:
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptClosed:
     """An attempt ended as the outcome says; ``reason`` is what it was asked to stop for, if it was.
 
@@ -82,7 +82,7 @@ class AttemptClosed:
     preempted_by: TaskKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptParked:
     """An attempt is suspended and waits in line, alive."""
 
@@ -90,7 +90,7 @@ class AttemptParked:
     preempted_by: TaskKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptSetAside:
     """An attempt does not stop and cannot be killed; its agent goes on without it, or waits."""
 
@@ -99,13 +99,13 @@ class AttemptSetAside:
     replaced: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoteReceived:
     attempt: AttemptId
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TasksRevised:
     """Whether the revised jobs of this instance were taken: all of them, or none."""
 
@@ -113,14 +113,14 @@ class TasksRevised:
     taken: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskWithdrawn:
     """A task was taken out of the line before it started, as asked."""
 
     task: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutEntity:
     """Add or change an entity; answer with the ``Entity``."""
 
@@ -128,7 +128,7 @@ class PutEntity:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunWorkflow:
     """Start an instance by hand; answer with a ``Receipt``."""
 
@@ -138,7 +138,7 @@ class RunWorkflow:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancel:
     """Cancel an instance or a task by its readable id; answer with the ids told to stop."""
 
@@ -146,7 +146,7 @@ class Cancel:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetPriority:
     """Replace the priority of an unfinished instance's tasks, or of one task."""
 
@@ -155,7 +155,7 @@ class SetPriority:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PauseWorkflow:
     """Start no task of it until resumed; what runs goes on."""
 
@@ -164,7 +164,7 @@ class PauseWorkflow:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolveTask:
     """Move an ``unknown`` task on: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
 
@@ -173,7 +173,7 @@ class ResolveTask:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AwaitReceipt:
     """Answer with the most important instance of the receipt when it has ended, None if it has none."""
 
@@ -181,7 +181,7 @@ class AwaitReceipt:
     reply: ReplyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AwaitInstance:
     """Answer with the instance when it has ended or holds an ``unknown`` task."""
 
@@ -189,7 +189,7 @@ class AwaitInstance:
     reply: ReplyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadEntities:
     """Answer with one ``Entity``, or a tuple of all when ``id`` is None."""
 
@@ -197,13 +197,13 @@ class ReadEntities:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadInstance:
     id: str
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadInstances:
     """Answer with a tuple of ``InstanceView``, newest first."""
 
@@ -213,7 +213,7 @@ class ReadInstances:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainTask:
     """Answer with why a task is where it is, in words and as data."""
 
@@ -221,31 +221,31 @@ class ExplainTask:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadDeadLetters:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReconcileDue:
     """Timer: start what pending entities call for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackoffOver:
     """Timer: the task may be tried again."""
 
     task: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueueTimeoutDue:
     """Timer: the task has waited too long for its first start."""
 
     task: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ValidityOver:
     """Timer: the instance's event is past its time."""
 

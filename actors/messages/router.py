@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.messages.shared import AwaitIdle, ReadStats
 from actors.model import NOBODY, EntityId, Event, Priority, ReplyId, TimedEvent
 from actors.views import ChangeType, Receipt, StateChanged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publish:
     """Take these events in, all or as many as fit; answer with receipts or refusals, in order."""
 
@@ -19,7 +19,7 @@ class Publish:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventAnswer:
     """``receipt`` when accepted, else why not."""
 
@@ -27,7 +27,7 @@ class EventAnswer:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventsAnswered:
     """The keeper has dealt with a forwarded batch; its credit is back."""
 
@@ -35,42 +35,42 @@ class EventsAnswered:
     answers: tuple[EventAnswer, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventsDerived:
     """Events that follow from recorded outcomes; never merged, never refused."""
 
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrioritiesChanged:
     """Entities' priorities, for events that carry none."""
 
     priorities: Mapping[EntityId, Priority]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangesMade:
     """State changes to fan out to subscribers."""
 
     changes: tuple[StateChanged, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScheduleEvents:
     """Publish each of these when its time has come, counted from now."""
 
     events: tuple[TimedEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimedEventDue:
     """Timer: publish this one now."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watch:
     """Whether anybody subscribes, and to which types (empty: all)."""
 

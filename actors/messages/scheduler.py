@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from actors.frozen import frozen
 from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
@@ -23,7 +23,7 @@ from actors.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TasksReady:
     """These may start, and the ends of these attempts are recorded, with all that follows (law 7)."""
 
@@ -31,7 +31,7 @@ class TasksReady:
     recorded: tuple[AttemptId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReviseTasks:
     """A newer event merged into an instance without a started attempt: these are its jobs now.
 
@@ -42,21 +42,21 @@ class ReviseTasks:
     tasks: tuple[ReadyTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReleaseAttempt:
     """That it was assigned is saved: an ``at_most_once`` attempt may run now."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WithdrawTask:
     """Take it out of the line if no attempt of it has been assigned; otherwise do nothing."""
 
     task: TaskKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelTask:
     """Take it out of the line, or stop its attempt."""
 
@@ -64,7 +64,7 @@ class CancelTask:
     reason: StopReason = StopReason.CANCEL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangePriority:
     """From now on the task has this priority, waiting or running."""
 
@@ -72,7 +72,7 @@ class ChangePriority:
     priority: Priority
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HoldWorkflow:
     """Start no task of this workflow until it is let go again."""
 
@@ -80,7 +80,7 @@ class HoldWorkflow:
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentReady:
     """An agent of this incarnation is free for work."""
 
@@ -88,7 +88,7 @@ class AgentReady:
     incarnation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptEnded:
     """The action of this attempt is gone, and this is how it ended."""
 
@@ -99,14 +99,14 @@ class AttemptEnded:
     reason: StopReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptSuspended:
     agent: AgentName
     incarnation: int
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptStuck:
     """Its grace is over and it can neither be stopped nor killed."""
 
@@ -115,7 +115,7 @@ class AttemptStuck:
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptNoted:
     agent: AgentName
     incarnation: int
@@ -123,14 +123,14 @@ class AttemptNoted:
     note: Note
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MinRuntimeOver:
     """Timer: the attempt may be preempted from now on."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainWaiting:
     """Complete the keeper's answer about a task and give it to the caller."""
 
@@ -139,14 +139,14 @@ class ExplainWaiting:
     reply: ReplyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadQueues:
     """Answer with what waits by priority, and the agents."""
 
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopAgents:
     """Start nothing more and stop what runs; answer when every agent is free.
 
@@ -157,7 +157,7 @@ class StopAgents:
     reply: ReplyId = NOBODY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopGraceOver:
     """Timer: stop what still runs."""
 

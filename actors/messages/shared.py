@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from actors.frozen import frozen
 from actors.model import NOBODY, AttemptId, Job, Json, Level, ReplyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """What an attempt says while it runs. None: nothing new of that kind."""
 
@@ -18,7 +17,7 @@ class Note:
     """Log lines dropped because they came faster than they were taken in."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadyTask:
     """A task that may start: its next attempt, and its place in line.
 
@@ -31,21 +30,21 @@ class ReadyTask:
     preemptions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoteTaken:
     """The attempt's last note is recorded; another may be sent."""
 
     attempt: AttemptId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AwaitIdle:
     """Answer when nothing accepted is left undone."""
 
     reply: ReplyId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadStats:
     """Answer with this actor's counts, as a mapping."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from actors.frozen import frozen
 from actors.model.definition import Event, Task
 from actors.model.words import (
     DEFAULT_PRIORITY,
@@ -42,7 +43,7 @@ class AttemptId(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Where a workflow instance comes from: what its readable ids are made of.
 
@@ -62,7 +63,7 @@ class Origin:
         return f"{name}_{self.entity}_{self.second}{end}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """What a runner needs to run one attempt, and what the action sees of it: plain values.
 
@@ -112,7 +113,7 @@ class OutcomeKind(StrEnum):
     """Its process is gone, through no request of ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorInfo:
     """What is kept of an exception: bounded texts."""
 
@@ -122,7 +123,7 @@ class ErrorInfo:
     retryable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     kind: OutcomeKind
     result: Json = None

@@ -6,7 +6,6 @@ neither side can change what the other holds.
 
 from __future__ import annotations
 
-import copy
 import json
 import marshal
 import math
@@ -47,7 +46,8 @@ def plain(value: object, *, what: str, max_bytes: int) -> Json:
     # Unequal when a tuple became a list, which is fine, or a key that is not text was made one, which is not.
     if not same and (fault := _fault(value)):
         raise RequestError(f"{what}{fault}")
-    return taken
+    # A copy of what was given shares its keys with all others of its kind; what was read back does not.
+    return own(value) if same and isinstance(value, dict | list) else taken
 
 
 def own(value: Json) -> Json:
@@ -57,7 +57,7 @@ def own(value: Json) -> Json:
     try:
         return marshal.loads(marshal.dumps(value))
     except ValueError:  # a subclass of a plain type, such as an enum's member
-        return copy.deepcopy(value)
+        return json.loads(json.dumps(value))
 
 
 def _fault(value: object) -> str:
