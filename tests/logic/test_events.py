@@ -243,6 +243,7 @@ def test_a_workflow_is_not_started_by_its_own_outcomes() -> None:
 def test_the_engine_is_not_idle_while_an_outcome_is_on_its_way() -> None:
     world = outcome_world("TASK_COMPLETED")
     world.run("study", "a")
+    world.pass_ms(500)
     world.end("study@a", settle=False)
     world.deliver("agent_0", "scheduler")
     idle = world.promise(ROUTER, AwaitIdle(NOBODY))
