@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -13,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from actors import Engine, EngineStopped, Event, action
+from actors import Engine, EngineStopped, Event
 from actors.errors import NotFoundError, RefusedError, RequestError
-from actors.messages import ReadQueues, ScheduleEvents
-from actors.model import Isolation, TimedEvent
+from actors.model import Isolation
 from actors.views import ChangeType, StateChanged
 from tests.engine.conftest import ACTIONS, BOUND_S, Watched, one_task
 
@@ -350,136 +346,3 @@ def test_a_second_stop_hurries_the_first(tmp_path: Path) -> None:
 
     patient.join(BOUND_S)
     assert not patient.is_alive()
-
-
-# --- actions of every shape --------------------------------------------------------------------
-
-
-class Doubler:
-    def __init__(self, factor: int) -> None:
-        self.factor = factor
-
-    def __call__(self, ctx: Any) -> int:
-        return self.factor * int(ctx.event.data)
-
-    def bound(self, ctx: Any) -> int:
-        return self(ctx)
-
-
-def scaled(factor: int, ctx: Any) -> int:
-    return factor * int(ctx.event.data)
-
-
-@action("marked")
-def marked(ctx: Any) -> int:
-    return 2 * int(ctx.event.data)
-
-
-SHAPES: dict[str, Callable[..., Any]] = {
-    "lambda": lambda ctx: 2 * ctx.event.data,
-    "partial": functools.partial(scaled, 2),
-    "object": Doubler(2),
-    "bound": Doubler(2).bound,
-    "marked": marked,
-}
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_whatever_can_be_called_can_be_an_action(shape: str) -> None:
-    with Engine({"id": "f", "tasks": [{"id": "t", "action": "do"}]}, actions={"do": SHAPES[shape]}) as engine:
-        run = engine.wait(engine.publish(Event("DATA_READY", "X", data=21)), BOUND_S)
-
-    assert run is not None
-    assert run.tasks[0].result == 42
-
-
-def test_a_marked_function_is_an_ordinary_function() -> None:
-    class Fake:
-        event = Event("DATA_READY", "X", data=4)
-
-    assert marked(Fake()) == 8
-
-
-def segfault(ctx: Any) -> None:
-    if ctx.attempt < 3:
-        os.kill(os.getpid(), signal.SIGSEGV)
-
-
-def test_a_segfault_costs_one_attempt_and_no_retry(start: Callable[..., Watched]) -> None:
-    engine = start(one_task("segfault", isolation="process"), actions={"segfault": segfault}, agents=1).engine
-
-    run = engine.wait(engine.publish(Event("DATA_READY", "X")), BOUND_S)
-
-    assert run is not None
-    assert (run.status, run.tasks[0].infra_losses, run.tasks[0].retries) == ("completed", 2, 0)
-
-
-# --- bad input ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("agents", [0, -1, 2.5, "5", True])
-def test_a_number_of_agents_that_is_none_is_refused(agents: Any) -> None:
-    with pytest.raises(RequestError, match="agents"):
-        Engine(one_task("quick"), actions=ACTIONS, agents=agents)
-
-
-def test_publishing_nothing_is_answered_with_nothing(start: Callable[..., Watched]) -> None:
-    assert start(one_task("quick", isolation="thread")).engine.publish_many([]) == []
-
-
-def test_a_handle_asks_only_what_has_an_answer(start: Callable[..., Watched]) -> None:
-    refs = start(one_task("quick", isolation="thread")).engine.refs
-
-    assert [agent["state"] for agent in refs["scheduler"].ask(ReadQueues())["agents"]] == ["idle"] * 5
-    with pytest.raises(RequestError, match="tell it instead"):
-        refs["router"].ask(ScheduleEvents((TimedEvent(1, Event("DATA_READY", "X")),)))
-
-
-@pytest.mark.parametrize("params", [["a"], {"a": {1}}, {"a": float("inf")}, {1: 2}])
-def test_bad_params_of_a_start_by_hand_are_refused_and_nothing_starts(
-    start: Callable[..., Watched], params: Any
-) -> None:
-    engine = start(one_task("quick", isolation="thread")).engine
-
-    with pytest.raises(RequestError, match="params"):
-        engine.run("flow", "X", params)
-
-    assert engine.instances() == []
-
-
-@pytest.mark.parametrize("entity", ["", "a/b", "x" * 300, "tab\t", " padded", 7, None])
-def test_an_entitys_id_is_checked_wherever_it_is_given(start: Callable[..., Watched], entity: Any) -> None:
-    engine = start(one_task("quick", isolation="thread")).engine
-
-    for call in (lambda: engine.put_entity(entity), lambda: engine.run("flow", entity)):
-        with pytest.raises(RequestError, match="id"):
-            call()
-
-    assert engine.entities() == ()
-
-
-@pytest.mark.parametrize("name", [None, 5, ["X"], {}, b"X"])
-def test_a_name_that_is_no_text_is_refused_and_the_engine_runs_on(start: Callable[..., Watched], name: Any) -> None:
-    engine = start(one_task("quick", isolation="thread")).engine
-    wrong: Any = name or 5  # Here None stands for every one.
-    calls: list[Callable[[], object]] = [
-        lambda: engine.run(name, "X"),
-        lambda: engine.entity(name),
-        lambda: engine.instance(name),
-        lambda: engine.instances(workflow=wrong),
-        lambda: engine.wait(name, 1),
-        lambda: engine.cancel(name),
-        lambda: engine.set_priority(name, 1),
-        lambda: engine.pause(name),
-        lambda: engine.resume(name),
-        lambda: engine.why(name),
-        lambda: engine.resolve(name, "completed"),
-        lambda: engine.resolve("X", name),
-        lambda: engine.instances(status=wrong),
-    ]
-
-    for call in calls:
-        with pytest.raises(RequestError):
-            call()
-
-    assert engine.wait(engine.publish(Event("DATA_READY", "X")), BOUND_S) is not None

@@ -8,7 +8,8 @@ from actors.effects import KEEPER
 from actors.errors import NotFoundError
 from actors.messages import AwaitInstance, QueueTimeoutDue, ReadEntities
 from actors.model import NOBODY, Backoff, EntityId, EntityStatus, Trigger
-from tests.logic.worlds import UTC, World, chain, full_world, on_data, task, workflow
+from tests.logic.machine import UTC
+from tests.logic.worlds import World, chain, full_world, on_data, task, workflow
 
 # --- retries -----------------------------------------------------------------------------------
 

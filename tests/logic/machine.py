@@ -1,0 +1,360 @@
+"""The four actors' logic, their inboxes, a clock and a runner, in one thread.
+
+Messages wait in inboxes as they would in Pykka's; ``settle`` delivers until none is left, and
+``deliver`` lets one actor alone read, so that a story can have messages cross. What must never
+happen (two live attempts of one task, a start on a busy agent, a limit overrun) is asserted
+whenever an action starts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from actors.effects import (
+    KEEPER,
+    ROUTER,
+    SCHEDULER,
+    Abandon,
+    Broadcast,
+    ClearTimer,
+    Credit,
+    Effect,
+    Interrupt,
+    Kill,
+    Probe,
+    Reply,
+    Resume,
+    Save,
+    Send,
+    SetTimer,
+    Start,
+    Suspend,
+)
+from actors.logic.history import Calendar
+from actors.logic.keeping import Keeping
+from actors.logic.routing import Routing
+from actors.logic.scheduling import Scheduling
+from actors.logic.working import KILLABLE, Working
+from actors.messages import (
+    ActionEnded,
+    ActionProbed,
+    ActionSuspended,
+    AttemptEnded,
+    Message,
+    Watch,
+)
+from actors.model import (
+    NS_PER_MS,
+    AgentGroup,
+    AgentName,
+    AttemptId,
+    Definitions,
+    Instant,
+    Job,
+    Json,
+    Outcome,
+    OutcomeKind,
+    ReplyId,
+    Settings,
+    StopReason,
+    Workflow,
+)
+from actors.views import StateChanged
+
+BEGINNING: Instant = 1_000_000 * NS_PER_MS
+UTC = 1_630_000_000.0
+
+
+@dataclass
+class Action:
+    """An attempt that runs, or stands still."""
+
+    job: Job
+    agent: AgentName
+    began: Instant | None
+    ends_at: Instant | None = None
+    left: Instant | None = None
+    suspended: bool = False
+    abandoned: bool = False
+    told: StopReason | None = None
+    checkpoint: Json = None
+    saved: Instant | None = None
+    credit: bool = True
+
+    @property
+    def label(self) -> str:
+        return label(self.job)
+
+
+def label(job: Job) -> str:
+    return f"{job.task.id}@{job.entity.id}"
+
+
+@dataclass
+class Told:
+    """What has happened to actions, in order; labels are ``task@entity``."""
+
+    started: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    interrupted: list[tuple[str, StopReason]] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    suspended: list[str] = field(default_factory=list)
+    resumed: list[tuple[str, str]] = field(default_factory=list)
+    abandoned: list[str] = field(default_factory=list)
+    ended: list[tuple[str, OutcomeKind]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """An answer to come."""
+
+    number: ReplyId
+    answers: Mapping[ReplyId, Any]
+
+    @property
+    def kept(self) -> bool:
+        """Whether it has come; it may be None."""
+        return self.number in self.answers
+
+    def __call__(self) -> Any:
+        """The answer; None while there is none."""
+        return self.answers.get(self.number)
+
+
+class Machine:
+    def __init__(
+        self,
+        *workflows: Workflow,
+        agents: int = 1,
+        groups: tuple[AgentGroup, ...] = (),
+        **settings: Any,
+    ) -> None:
+        self.now = BEGINNING
+        self.settings = Settings(agents=groups or (AgentGroup(count=agents),), **settings)
+        self.definitions = Definitions({w.id: w for w in workflows}, self.settings)
+        names = [(AgentName(f"{g.name}_{n}"), g.capabilities) for g in self.settings.agents for n in range(g.count)]
+        self.calendar = Calendar(UTC, BEGINNING)
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        self.scheduling = Scheduling(self.definitions.workflows, names)
+        self.routing = Routing(self.definitions, "run")
+        self.working = {name: Working(name) for name, _ in names}
+        self.logic: dict[str, Any] = {
+            KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
+        }  # fmt: skip
+        self.inbox: dict[str, deque[tuple[str, Message]]] = {name: deque() for name in self.logic}
+        self.timers: dict[tuple[str, object], tuple[Instant, int, Message]] = {}
+        self.records: dict[str, Any] = {}
+        self.changes: list[StateChanged] = []
+        self.actions: dict[AttemptId, Action] = {}
+        self.told = Told()
+        self.sent: list[tuple[str, str, Message]] = []
+        """Every message between actors: from, to, what."""
+        self.takes: dict[str, int] = {}
+        """Tasks whose actions end by themselves, and after how many ms."""
+        self.deaf: set[str] = set()
+        """Tasks whose actions do not hear that they should stop."""
+        self.slow_to_begin: set[str] = set()
+        """Tasks whose actions have not run their first line yet."""
+        self._answers: dict[ReplyId, Any] = {}
+        self._asked: list[ReplyId] = []
+        self._numbers = 0
+        self._post(KEEPER, Watch(watched=True), "test")
+        for working in self.working.values():
+            self._perform(working.name, working.begin())
+        self.settle()
+
+    # --- the machinery ---------------------------------------------------------------------------
+
+    def _post(self, to: str, message: Any, sender: str = "test") -> None:
+        self.sent.append((sender, to, message))
+        self.inbox[to].append((sender, message))
+
+    def deliver(self, *names: str, most: int | None = None) -> None:
+        """Let these actors, one after another, read what is in their inboxes (or the ``most`` first)."""
+        for name in names:
+            inbox = self.inbox[name]
+            batch = [inbox.popleft()[1] for _ in range(len(inbox) if most is None else min(most, len(inbox)))]
+            self.feed(name, batch)
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        logic = self.logic[name]
+        effects: list[Effect] = []
+        for message in batch:
+            effects += logic.receive(message, self.now)
+        if batch:
+            self._perform(name, effects + logic.settle(self.now))
+
+    def settle(self) -> None:
+        """Deliver until every inbox is empty; no time passes."""
+        for _ in range(10_000):
+            waiting = [name for name, inbox in self.inbox.items() if inbox]
+            if not waiting:
+                return
+            self.deliver(*waiting)
+        raise AssertionError("messages without end")
+
+    def pass_ms(self, ms: float) -> None:
+        """Let time pass; timers ring and actions end on the way."""
+        target = self.now + int(ms * NS_PER_MS)
+        self.settle()
+        while (due := self.next_due()) is not None and due <= target:
+            self.now = max(self.now, due)
+            self.ring()
+            self.settle()
+        self.now = target
+
+    def next_due(self) -> Instant | None:
+        ends = [a.ends_at for a in self.actions.values() if a.ends_at is not None and not a.suspended]
+        return min([*ends, *(at for at, _, _ in self.timers.values())], default=None)
+
+    def ring(self) -> None:
+        """Post what is due by now; deliver nothing."""
+        due = sorted((at, n, owner, key) for (owner, key), (at, n, _) in self.timers.items() if at <= self.now)
+        for _, _, owner, key in due:
+            self._post(owner, self.timers.pop((owner, key))[2], "timer")
+        for action in [a for a in self.actions.values() if a.ends_at is not None and not a.suspended]:
+            if action.ends_at is not None and action.ends_at <= self.now:
+                self._end(action, OutcomeKind.COMPLETED, result=action.job.task.id)
+
+    def _perform(self, name: str, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(to, message):
+                    if isinstance(message, AttemptEnded) and message.outcome.error is not None:
+                        assert message.outcome.error.type != "Refused", f"S2: {message}"
+                    self._post(to, message, name)
+                case Reply(number, value):
+                    assert number not in self._answers, "answered twice"
+                    self._answers[number] = value
+                case SetTimer(key, at, message):
+                    self._numbers += 1
+                    self.timers[name, key] = (at, self._numbers, message)
+                case ClearTimer(key):
+                    self.timers.pop((name, key), None)
+                case Save(finished):
+                    for record in finished:
+                        assert record[0] not in self.records, f"S4: {record[0]} ended twice"
+                        self.records[record[0]] = record
+                case Broadcast(changes):
+                    self.changes += changes
+                case _:
+                    self._act(AgentName(name), effect)
+
+    def _act(self, agent: AgentName, effect: Effect) -> None:
+        """What a runner does."""
+        match effect:
+            case Start(job):
+                self._start(agent, job)
+            case Resume(job):
+                action = self.actions[job.attempt]
+                assert action.suspended
+                action.suspended, action.agent = False, agent
+                action.ends_at = None if action.left is None else self.now + action.left
+                self.told.resumed.append((action.label, agent))
+                self._check_limit(job)
+            case Interrupt(attempt, reason):
+                if attempt in self.actions:
+                    action = self.actions[attempt]
+                    action.told = reason
+                    self.told.interrupted.append((action.label, reason))
+                    if action.job.task.id not in self.deaf:
+                        self._end(action, OutcomeKind.STOPPED)
+            case Kill(attempt):
+                if attempt in self.actions and self.actions[attempt].job.task.isolation in KILLABLE:
+                    self.told.killed.append(self.actions[attempt].label)
+                    self._end(self.actions[attempt], OutcomeKind.STOPPED, killed=True)
+            case Suspend(attempt):
+                if attempt in self.actions:
+                    action = self.actions[attempt]
+                    action.suspended = True
+                    action.left = None if action.ends_at is None else action.ends_at - self.now
+                    self.told.suspended.append(action.label)
+                    self._post(action.agent, ActionSuspended(attempt), "runner")
+            case Credit(attempt):
+                if attempt in self.actions:
+                    self.actions[attempt].credit = True
+            case Probe(attempt):
+                began = self.actions[attempt].began if attempt in self.actions else None
+                self._post(agent, ActionProbed(attempt, began), "runner")
+            case Abandon(attempt):
+                self.actions[attempt].abandoned = True
+                self.told.abandoned.append(self.actions[attempt].label)
+            case _:
+                raise AssertionError(f"nobody performs {effect}")
+
+    def _start(self, agent: AgentName, job: Job) -> None:
+        live = [a for a in self.actions.values() if a.job.attempt.task == job.attempt.task]
+        assert not live, f"S1: {job.attempt} starts while {live[0].job.attempt} lives"
+        busy = [a for a in self.actions.values() if a.agent == agent and not (a.suspended or a.abandoned)]
+        assert not busy, f"S2: {agent} has {busy[0].label} already"
+        takes = self.takes.get(job.task.id)
+        began = None if job.task.id in self.slow_to_begin else self.now
+        ends_at = None if takes is None else self.now + takes * NS_PER_MS
+        self.actions[job.attempt] = Action(job, agent, began, ends_at)
+        self.told.started.append(label(job))
+        self.told.jobs.append(job)
+        self._check_limit(job)
+
+    def _check_limit(self, job: Job) -> None:
+        limit = self.definitions.workflows[job.workflow].max_concurrent
+        live = [a for a in self.actions.values() if a.job.workflow == job.workflow and not a.suspended]
+        assert limit is None or len(live) <= limit, f"{job.workflow} runs {len(live)} of {limit}"
+
+    def _end(self, action: Action, kind: OutcomeKind, **fields: Any) -> None:
+        del self.actions[action.job.attempt]
+        self.told.ended.append((action.label, kind))
+        outcome = Outcome(
+            kind, checkpoint=action.checkpoint, began=action.began, ended=self.now, saved=action.saved, **fields
+        )
+        self._post(action.agent, ActionEnded(action.job.attempt, outcome), "runner")
+
+    def finish_all(self) -> None:
+        """End every action with a result as soon as it runs, and let timers ring, until there is nothing left."""
+        for _ in range(100_000):
+            self.settle()
+            action = next((a for a in self.actions.values() if not a.suspended), None)
+            if action is not None:
+                self._end(action, OutcomeKind.COMPLETED)
+                continue
+            if self.inbox_empty() and not self.timers:
+                return
+            due = self.next_due()
+            assert due is not None, f"stuck: {sorted(a.label for a in self.actions.values())} stand still for ever"
+            self.now = max(self.now, due)
+            self.ring()
+        raise AssertionError("work without end")
+
+    def inbox_empty(self) -> bool:
+        return not any(self.inbox.values())
+
+    # --- messages from outside -------------------------------------------------------------------
+
+    def post(self, to: str, message: Any) -> None:
+        """Put a message into an inbox; it is read when delivered."""
+        self._post(to, message)
+
+    def tell(self, to: str, message: Any) -> None:
+        self._post(to, message)
+        self.settle()
+
+    def promise(self, to: str, message: Any) -> Promise:
+        """Ask, and return what fetches the answer."""
+        self._numbers += 1
+        number = ReplyId(self._numbers)
+        self._asked.append(number)
+        self._post(to, replace(message, reply=number))
+        return Promise(number, self._answers)
+
+    def ask(self, to: str, message: Any) -> Any:
+        answer = self.promise(to, message)
+        self.settle()
+        value = answer()
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    def messages(self, kind: type[Any], to: str | None = None) -> list[Any]:
+        return [message for _, receiver, message in self.sent if type(message) is kind and to in (None, receiver)]
