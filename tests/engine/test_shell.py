@@ -204,7 +204,12 @@ def test_columns_line_up_where_characters_are_wide() -> None:
 
 # --- as a process ------------------------------------------------------------------------------
 
-WORKFLOW = 'id: w\ntasks: [{id: t, action: "actions:t", isolation: thread}]\n'
+WORKFLOW = """
+id: w
+tasks:
+  - {id: t, action: "actions:t", isolation: thread}
+  - {id: last, action: "actions:t", isolation: thread, depends_on: [t]}
+"""
 ACTION = "def t(ctx):\n    ctx.sleep(0.1)\n"
 SCRIPT = """
 # what a script may hold
@@ -310,7 +315,7 @@ def test_at_a_terminal_tab_completes_ctrl_c_drops_the_line_and_ctrl_d_leaves(ter
     terminal.wait_for("EADY")
     terminal.type(" 000003 priority=0\r")
     terminal.wait_for("accepted ")
-    terminal.wait_for("task completed: t_000003")
+    terminal.wait_for("task completed: last_000003")
     terminal.type("injekt\x03")
     terminal.type("injekt\r")
     terminal.wait_for("no command 'injekt'")
