@@ -47,6 +47,11 @@ def litters(_: Context) -> str:
     return folder
 
 
+def leaves_file(ctx: Context) -> None:
+    Path(ctx.params["folder"], "new").write_text(str(os.getpid()))
+    os.rename(Path(ctx.params["folder"], "new"), Path(ctx.params["folder"], "file"))
+
+
 def waits(ctx: Context) -> None:
     ctx.log.info("here")
     ctx.sleep(60)

@@ -13,7 +13,8 @@ import pytest
 from actors.messages import ActionEnded, ActionSuspended
 from actors.model import AttemptId, OutcomeKind, StopReason
 from actors.runners import attempts
-from tests.conformance.process_world import children, children_of_engine, lives, processes, result, text_of, until
+from actors.runners.attempts import WorkerRunner
+from tests.conformance.process_world import children, children_of_engine, processes, result, text_of, until
 from tests.conformance.runners_under_test import World
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="looks at processes through /proc")
@@ -61,7 +62,34 @@ def test_a_stop_is_heard_by_a_worker_that_is_not_there_yet(world: World) -> None
         world.runner.interrupt(attempt, StopReason.CANCEL)
         told.append(attempt)
 
-    assert [world.ended(attempt).kind for attempt in told] == [OutcomeKind.STOPPED] * 3
+    outcomes = [world.ended(attempt) for attempt in told]
+
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.STOPPED] * 3
+    # The helper process was not even started when this one was told.
+    assert outcomes[0].began is None
+
+
+def test_what_has_ended_before_it_is_suspended_is_not_suspended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if nobody has heard of its end yet."""
+    monkeypatch.setattr(attempts, "_LOOKS", 100_000)
+    runner = world.runner
+    assert isinstance(runner, WorkerRunner)
+    attempt = world.start("leaves_file")
+    with runner.locked():
+        until((world.folder / "file").exists, "the end of the action")
+        until(lambda: waits_for_work(int((world.folder / "file").read_text())), "the worker's waiting for work")
+        runner.suspend(attempt)
+
+    assert world.ended(attempt).kind is OutcomeKind.COMPLETED
+    assert not [each for each in world.told[attempt].messages if isinstance(each, ActionSuspended)]
+    assert result(world, "place")["pid"] == int((world.folder / "file").read_text())
+
+
+def waits_for_work(pid: int) -> bool:
+    """It sleeps: after its action, that is when it has said how that ended."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
 
 def test_a_kill_ends_a_worker_that_is_not_there_yet(world: World) -> None:
@@ -226,4 +254,3 @@ def test_whatever_is_asked_of_it_every_attempt_ends_once(world: World, seed: int
         assert kinds.count(ActionSuspended) <= 60
     (helper,) = children_of_engine()
     until(lambda: len(children(helper)) <= 20, "only idle workers")
-    assert all(lives(pid) for pid in children(helper)[:1])
