@@ -13,6 +13,7 @@ from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import RequestError
 from actors.model import Definitions, EntityId, EntitySeed, EntityStatus, Event, EventType, Json
 from actors.runners.values import plain
+from actors.typed import misfit
 
 MAX_ID = 200
 MAX_PRIORITY = 2**31 - 1
@@ -117,12 +118,15 @@ def choice(kind: type[E], value: str | None, what: str) -> E | None:
 
 
 def message(actor: str, message: object) -> None:
-    """Refuse what is not of the actor's protocol."""
+    """Refuse what is not of the actor's protocol, or has a field of another type than the protocol says."""
     unions: dict[str, Any] = {ROUTER: messages.ToRouter, KEEPER: messages.ToKeeper, SCHEDULER: messages.ToScheduler}
     accepted = typing.get_args(unions.get(actor, messages.ToAgent))
     if type(message) not in accepted:
         names = sorted(kind.__name__ for kind in accepted)
         raise RequestError(f"{actor} takes no {type(message).__name__}{_meant(type(message).__name__, names)}")
+    wrong = misfit(message)
+    if wrong:
+        raise RequestError(f"{type(message).__name__}: {wrong}")
 
 
 def _is_name(value: object) -> bool:
