@@ -26,7 +26,6 @@ from actors.model import (
     WorkflowId,
 )
 
-
 Record: TypeAlias = tuple[Any, ...]
 """A finished instance as the store keeps it: nested tuples of plain values; see ``logic.history``."""
 
