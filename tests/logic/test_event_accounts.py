@@ -1,6 +1,6 @@
 """Where every event has gone, to the last one, however messages cross.
 
-Nothing here fails, expires or is cancelled, so the accounts must agree exactly: what instances
+Nothing here fails, expires or is cancelled, and where each event counts all have one priority, so the accounts must agree exactly: what instances
 stand for is what was accepted, the newest is acted on, and who waits on a receipt is shown an
 instance that acted on that event or on a newer one.
 """
@@ -50,7 +50,7 @@ class Market:
                 type_ = "DATA_READY" if what == "data" else "TICK"
                 self.published[type_, entity].append(self.number)
                 event = Event(
-                    type_, entity, priority=(None, 0, 4)[number % 3] if what == "data" else None, data=self.number
+                    type_, entity, priority=(None, 0, 4)[number % 3] if what == "data" else 2, data=self.number
                 )
                 self.waits.append((self.number, world.promise(ROUTER, Publish((event,)))))
             case "read" | "read_one":
