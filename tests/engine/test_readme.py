@@ -255,6 +255,7 @@ def shown(text: str, demo: int) -> list[str]:
         ("任务的字段 fields of a task", TaskShape),
         ("engine.yaml 的字段 fields of engine.yaml", SettingsShape),
     ],
+    ids=["workflow", "task", "engine"],
 )
 def test_every_field_is_there_with_its_default(heading: str, shape: type[Shape]) -> None:
     told: dict[str, str] = {}
