@@ -1,8 +1,8 @@
 """Where every event has gone, to the last one, however messages cross.
 
-Nothing here fails, expires or is cancelled, and where each event counts all have one priority, so the accounts must agree exactly: what instances
-stand for is what was accepted, the newest is acted on, and who waits on a receipt is shown an
-instance that acted on that event or on a newer one.
+Nothing here fails, expires or is cancelled, and where each event counts all have one priority.
+So the accounts must agree exactly: what instances stand for is what was accepted, the newest is
+acted on, and who waits on a receipt is shown an instance that acted on that event or a newer one.
 """
 
 from __future__ import annotations

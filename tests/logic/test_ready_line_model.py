@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -153,3 +154,18 @@ def test_many_changes_that_nobody_reads_leave_the_order_as_it_is() -> None:
         taken.append(best)
         line.remove(best)
     assert taken == sorted(tasks, key=lambda task: task.key)
+
+
+@pytest.mark.parametrize("changes", range(1, 200, 3))
+def test_a_task_is_found_at_once_after_any_number_of_changes(changes: int) -> None:
+    line = ReadyLine()
+    other = waiting(1, "a", 4, order=1, wants=frozenset(), preempts=True)
+    restless = waiting(2, "b", 9, order=2, wants=frozenset(), preempts=True)
+    line.add(other)
+    line.add(restless)
+
+    for turn in range(changes):
+        line.reprioritise(restless, 9 if (changes - turn) % 2 else 5)
+    line.reprioritise(restless, 3)
+
+    assert line.best() is restless
