@@ -69,9 +69,7 @@ def test_a_stop_is_heard_by_a_worker_that_is_not_there_yet(world: World) -> None
     assert outcomes[0].began is None
 
 
-def test_what_has_ended_before_it_is_suspended_is_not_suspended(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_has_ended_before_it_is_suspended_is_not_suspended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if nobody has heard of its end yet."""
     monkeypatch.setattr(attempts, "_LOOKS", 100_000)
     runner = world.runner
