@@ -32,8 +32,8 @@ from actors.runners.wire import Garbled
 _FIRST_REPEAT_S = 0.002
 _LAST_REPEAT_S = 0.05
 _REPORTS_NS = 500_000_000
-_LOOKS = 3
-_LOOK_S = 0.0002
+_LOOKS = 5
+_LOOK_S = 0.0001
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -108,7 +107,7 @@ class Crew:
         """Kill it, whatever it does; ``hand_gone`` follows."""
         if hand.buried:
             return
-        hand.signal_group(signal.SIGKILL)
+        hand.kill_group()
         hand.buried = True
         self._idle.remove(hand)
         if self._nursery is not None:
@@ -261,7 +260,7 @@ class Crew:
         self._leaving.append(nursery)
         left = list(self._hands.values())
         for hand in left:
-            hand.signal_group(signal.SIGKILL)
+            hand.kill_group()
             hand.buried = True
         self._idle.clear()
         self._see_out(nursery, left, text)
@@ -356,6 +355,7 @@ class Crew:
         self._idle.remove(hand)
         self._reactor.forget(hand.link)
         self._owner.hand_gone(hand, Ended(text=hand.fault) if hand.fault else ended)
-        hand.close()
+        # After what is reported now.
+        self._reactor.call(hand.close)
         self._refill_soon()
         self._leave_if_alone()

@@ -87,6 +87,17 @@ class Hand:
         """What the worker says about when the action's first line ran; 0: not yet."""
         return self.board.words[Word.BEGAN]
 
+    def kill_group(self) -> None:
+        """End it and all that shares its group.
+
+        Dying takes processor time too, of which one that is nice gets little beside others that
+        compute: it stops being nice, where the system allows that.
+        """
+        if self.pid is not None and not self.buried and self.nice:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0))
+        self.signal_group(signal.SIGKILL)
+
     def close(self) -> None:
         self.hand_over()
         self.link.close()

@@ -16,6 +16,9 @@ from typing import TypeAlias
 
 from actors.runners.wire import Link
 
+_TICK_S = 0.001
+_NAP_S = 0.0001
+
 Job: TypeAlias = Callable[[], None]
 
 _log = logging.getLogger(__name__)
@@ -105,7 +108,12 @@ class Reactor:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                for key, _ in self._selector.select(self._pause()):
+                pause = self._pause()
+                if pause is not None and 0 < pause < _TICK_S:
+                    # The selector would round it up to a whole millisecond.
+                    time.sleep(min(pause, _NAP_S))
+                    pause = 0
+                for key, _ in self._selector.select(pause):
                     if key.data is None:
                         with suppress(BlockingIOError):
                             self._wakeup.recv(4096)

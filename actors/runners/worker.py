@@ -19,15 +19,34 @@ from types import FrameType
 from typing import Any
 
 from actors.errors import AttemptStopped
-from actors.model import ActionKind, ErrorInfo, Instant, Job, Json, Level, Outcome, OutcomeKind, StopReason
+from actors.model import (
+    ActionKind,
+    AttemptId,
+    Entity,
+    EntityId,
+    ErrorInfo,
+    Event,
+    Instant,
+    Job,
+    Json,
+    Level,
+    Origin,
+    Outcome,
+    OutcomeKind,
+    StopReason,
+    Task,
+    TaskKey,
+    WorkflowId,
+)
 from actors.runners.board import Board, Word
 from actors.runners.driving import Execution
-from actors.runners.jobs import job_from_json, limits_from_json, outcome_to_json
+from actors.runners.jobs import job_from_json, job_to_json, limits_from_json, outcome_to_json
 from actors.runners.limits import name_limit
 from actors.runners.loading import Actions
+from actors.runners.notes import Mailbox
 from actors.runners.program import Program
 from actors.runners.stopping import Control
-from actors.runners.wire import Pipe, encode
+from actors.runners.wire import Pipe, decode, encode
 from actors.runners.workplace import STOP_SIGNAL, Place, Setup, restrict, settle
 
 REASONS = tuple(StopReason)
@@ -222,9 +241,36 @@ def prepare(actions: Actions) -> None:
         import actors.runners.coroutines  # noqa: F401
 
 
+def rehearse() -> None:
+    """Run an attempt of nothing.
+
+    The first attempt of a forked process copies every page of memory that it touches; most
+    spare workers have the time to do that before they are needed.
+    """
+    job = Job(
+        attempt=AttemptId(TaskKey(0), 1),
+        origin=Origin("", WorkflowId(""), EntityId(""), 0),
+        task=Task("", 0, action=""),
+        priority=0,
+        entity=Entity(EntityId("")),
+        event=Event("", ""),
+        params={},
+        inputs={},
+        restored=None,
+        merged=1,
+    )
+    job = job_from_json(decode(encode(job_to_json(job))))
+    encode(
+        outcome_to_json(
+            Execution(job, lambda ctx: ctx.entity.id, notes=Mailbox(lambda _: None), control=Control()).run()
+        )
+    )
+
+
 def serve(place: Place, setup: Setup, actions: Actions) -> None:
     """Be a worker, in a process that was just forked or executed, until the engine closes its end."""
     settle(place)
+    rehearse()
     Worker(place, setup, actions).serve()
 
 
