@@ -87,7 +87,7 @@ class Assembly:
         definitions, around = self.definitions, self._around
         keeping = Keeping(definitions, calendar=self.calendar, store_id=self.store.id)
         scheduling = Scheduling(definitions.workflows, self.agent_names)
-        routing = Routing(definitions, uuid.uuid4().hex[:12])
+        routing = Routing(definitions, short_unique())
         makers: list[Callable[[], LogicActor]] = [
             lambda: KeeperActor(keeping, around, self.store),
             lambda: SchedulerActor(scheduling, around),
@@ -189,6 +189,15 @@ class Assembly:
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
         self.tell(SCHEDULER, StopAgents(0, NOBODY))
+
+
+def short_unique() -> str:
+    """35 random bits in seven characters: with a sequence number they stay a small text."""
+    number, text = uuid.uuid4().int >> 93, ""
+    for _ in range(7):
+        number, digit = divmod(number, 32)
+        text += "0123456789abcdefghijklmnopqrstuv"[digit]
+    return text
 
 
 def _agent_maker(

@@ -23,6 +23,7 @@ from actors.model import (
     EntityStatus,
     Event,
     EventType,
+    InstanceKey,
     Instant,
     OnUnknownEntity,
     Workflow,
@@ -32,6 +33,7 @@ from actors.views import ChangeType, Receipt
 _Answer = tuple[str | int, ...]
 """What is kept of a receipt: its instances and their revisions in turn."""
 _NOTHING: _Answer = ()
+_MAX_NAMES = 1_024
 
 
 class Intake:
@@ -44,8 +46,12 @@ class Intake:
         self._triggers = triggers
         self._instances = instances
         self._out = out
+        self._names: dict[InstanceKey, str] = {}
+        """Ids of the instances that events have merged into lately."""
         self._seen: dict[str, _Answer] = {}
-        """Ids of accepted events, oldest first, and what they led to."""
+        """Ids of accepted events and what they led to."""
+        self._seen_order: deque[str] = deque()
+        """The same ids, oldest first: a dict finds its oldest key only by passing over all it has deleted."""
         self.derived_out = 0
         """Derived events on their way through the router."""
         self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=definitions.settings.max_dead_letters)
@@ -114,8 +120,18 @@ class Intake:
         found = sorted((instance for instance, _ in started), key=lambda i: (i.priority, i.key))
         answer: list[str | int] = []
         for instance in found:
-            answer += (instance.id, instance.revision)
+            answer += (self._name(instance), instance.revision)
         return self._remember(forwarded, tuple(answer))
+
+    def _name(self, instance: Instance) -> str:
+        """Its id; the events that merge into one instance remember one text, not a copy each."""
+        names = self._names
+        name = names.get(instance.key)
+        if name is None:
+            if len(names) >= _MAX_NAMES:
+                names.clear()
+            name = names[instance.key] = instance.id
+        return name
 
     def _start(self, workflow: Workflow, row: Row, forwarded: ForwardedEvent, now: Instant) -> tuple[Instance, bool]:
         """Merge into the pair's waiting instance, or line up a new one; true if it is new."""
@@ -167,9 +183,11 @@ class Intake:
     def _remember(self, forwarded: ForwardedEvent, answer: _Answer) -> EventAnswer:
         self.counts["accepted"] += len(forwarded.ids)
         for identity in forwarded.ids:
+            if identity not in self._seen:
+                self._seen_order.append(identity)
             self._seen[identity] = answer
         while len(self._seen) > self._settings.max_remembered_ids:
-            del self._seen[next(iter(self._seen))]
+            del self._seen[self._seen_order.popleft()]
         return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import threading
+from collections import deque
 from collections.abc import Sequence
 
 from actors.model import InstanceStatus
@@ -21,14 +22,17 @@ class MemoryStore:
         self.id = store_id
         self._max = max_finished
         self._records: dict[str, bytes] = {}
+        self._order: deque[str] = deque()
         self._lock = threading.Lock()
 
     def commit(self, finished: Sequence[Record]) -> None:
         packed = [(record[_ID], marshal.dumps(record)) for record in finished]
         with self._lock:
-            self._records.update(packed)
-            for _ in range(len(self._records) - self._max):
-                del self._records[next(iter(self._records))]
+            for instance_id, record in packed:
+                self._records[instance_id] = record
+                self._order.append(instance_id)
+            while len(self._order) > self._max:
+                del self._records[self._order.popleft()]
 
     def get(self, instance_id: str) -> Record | None:
         packed = self._records.get(instance_id)

@@ -78,14 +78,12 @@ def computes(ctx: Any) -> None:
 
 
 def ignores(ctx: Any) -> None:
-    """Computes, and swallows whatever is raised in it."""
+    """Computes, and lets nothing be raised in it."""
     book = Ledger(ctx)
-    while True:
-        try:
+    with ctx.shield():
+        while True:
             _burst()
             _save(ctx, book)
-        except BaseException:  # noqa: BLE001 - that nothing gets through is what this victim is for
-            continue
 
 
 def _save(ctx: Any, book: Ledger) -> None:
