@@ -210,6 +210,10 @@ class Spawner:
 def _peek(pid: int) -> tuple[int | None, int | None] | None:
     """How the child ended, without letting its number go; None while it lives."""
     try:
+        if not hasattr(os, "waitid"):  # macOS: then its number is let go at once
+            pid, status = os.waitpid(pid, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status)
+            return None if pid == 0 else (code, None) if code >= 0 else (None, -code)
         info = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return (None, None)

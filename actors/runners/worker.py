@@ -138,12 +138,14 @@ class Worker:
         self._board = Board(place.board, setup.max_bytes)
         os.close(place.board)
         self._control: WorkerControl | None = None
+        self._traces = False
         self._threads = threading.active_count()
 
     def serve(self) -> None:
         sys.unraisablehook = self._on_unraisable
+        me = os.getpid()
         while True:
-            signal.signal(STOP_SIGNAL, self._on_signal)
+            self._reset_signals()
             try:
                 turn, job, terms = self._pipe.receive()
             except EOFError:
@@ -151,12 +153,21 @@ class Worker:
             if terms is not None:
                 restrict(terms[0], limits_from_json(terms[1]))
             outcome = self._run(turn, job_from_json(job))
+            if os.getpid() != me:
+                os._exit(0)  # a fork that the action made and did not end; its parent goes on
             # What the action printed and what it left running belong to it.
             with suppress(OSError, ValueError):
                 sys.stdout.flush()
             clean = threading.active_count() <= self._threads and not _descendants()
             self._pipe.send(["end", turn, outcome_to_json(outcome), clean])
             self._tidy()
+
+    def _reset_signals(self) -> None:
+        """Listen for the stop, whatever the attempt before has changed, and let no alarm of its go off in the next."""
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            signal.setitimer(timer, 0)
+        signal.signal(STOP_SIGNAL, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def _run(self, turn: int, job: Job) -> Outcome:
         control = WorkerControl(self._board, turn)
@@ -171,7 +182,9 @@ class Worker:
             control.tell(reason)
         outcome = execution.run()
         self._control = None
-        sys.settrace(None)
+        if self._traces:
+            self._traces = False
+            sys.settrace(None)
         return name_limit(outcome, job.task.limits)
 
     def _action(self, job: Job, control: Control) -> Callable[[Any], Any] | ErrorInfo:
@@ -200,6 +213,7 @@ class Worker:
             control.raise_here()
             return trace
 
+        self._traces = True
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             frame.f_trace = trace

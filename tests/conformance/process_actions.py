@@ -38,6 +38,10 @@ def place(_: Context) -> dict[str, Any]:
     }
 
 
+def counts_params(ctx: Context) -> int:
+    return len(ctx.params["rows"])
+
+
 def litters(_: Context) -> str:
     Path("file").write_text("left")
     os.makedirs("folder/below")
@@ -117,6 +121,26 @@ def leaves_thread(ctx: Context) -> int:
     threading.Thread(target=beat, daemon=True).start()
     while not file.exists():
         time.sleep(0.001)
+    return os.getpid()
+
+
+def forks(ctx: Context) -> int:
+    """The child goes on as if it were the action."""
+    pid = os.fork()
+    if pid:
+        os.waitpid(pid, 0)
+    return os.getpid()
+
+
+def leaves_alarm(_: Context) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+    signal.signal(signal.SIGURG, signal.SIG_IGN)
+    signal.alarm(1)
+    return os.getpid()
+
+
+def naps_well(_: Context) -> int:
+    time.sleep(1.2)
     return os.getpid()
 
 

@@ -167,6 +167,30 @@ def test_a_worker_whose_action_waited_for_its_children_is_used_again(world: Worl
     assert result(world, "place")["pid"] == worker
 
 
+def test_a_fork_of_the_action_is_not_taken_for_the_worker(world: World) -> None:
+    worker = result(world, "forks")
+
+    assert result(world, "place")["pid"] == worker
+    assert result(world, "forks") == worker
+
+
+def test_what_an_attempt_did_to_signals_does_not_reach_the_next(world: World) -> None:
+    worker = result(world, "leaves_alarm")
+
+    assert result(world, "naps_well") == worker
+    attempt = world.start("naps")
+    world.said(attempt)
+    world.runner.interrupt(attempt, StopReason.PREEMPT)
+    assert world.ended(attempt).kind is OutcomeKind.STOPPED
+
+
+def test_a_job_larger_than_a_sockets_buffer_arrives(world: World) -> None:
+    large = ["x" * 1000] * 5000
+    attempt = world.start("counts_params", rows=large)
+
+    assert world.ended(attempt).result == 5000
+
+
 def test_a_killed_worker_is_waited_for_before_the_end_is_reported(world: World) -> None:
     attempt = world.start("refuses")
     world.said(attempt)
