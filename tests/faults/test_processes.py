@@ -205,7 +205,10 @@ def test_nothing_outlives_an_engine_that_is_killed(tmp_path: Path, signal_number
 
 
 def test_a_worker_does_not_outlive_both_engine_and_helper(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as engine:
+    # Nobody is left to remove the folders.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", ENGINE, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as engine:
         assert engine.stdout is not None
         pids = [int(word) for word in engine.stdout.readline().split()]
         # The daemon and the program's child are nobody's then, and run on: kill -9 of both is beyond what is promised.
