@@ -91,6 +91,7 @@ class WorkerRunner:
                 return
             run.told = True
             run.hand.tell(reason)
+            run.hand.hasten()
             run.hand.send_stop()
             self._repeat_later(run, _FIRST_REPEAT_S)
 

@@ -92,6 +92,7 @@ class Crew:
 
     def put_back(self, hand: Hand) -> None:
         """It has nothing to do and nothing left running."""
+        hand.slow_down()
         if self._closed or hand.buried or not self._idle.put(hand):
             self.bury(hand)
 

@@ -34,6 +34,7 @@ class Hand:
         self.buried = False
         self.fault = ""
         """What it did wrong, when it is buried for that."""
+        self._hastened = False
         self.turn = 0
         """Counts the attempts that it was given."""
         ours, self._theirs = socket.socketpair()
@@ -72,6 +73,23 @@ class Hand:
         self.board.words[Word.REASON] = REASONS.index(reason)
         self.board.words[Word.STOP] = self.turn
 
+    def hasten(self) -> None:
+        """Stop being nice, where the system allows that: what is to end is in the way of something urgent.
+
+        Ending takes processor time too, and one that is nice gets it late beside others that
+        compute. ``slow_down`` takes it back.
+        """
+        if self.pid is not None and not self.buried and self.nice and not self._hastened:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0))
+                self._hastened = True
+
+    def slow_down(self) -> None:
+        if self.pid is not None and not self.buried and self._hastened:
+            self._hastened = False
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0) + self.nice)
+
     def send_stop(self) -> None:
         if self.pid is not None and not self.buried:
             with suppress(ProcessLookupError):
@@ -88,14 +106,8 @@ class Hand:
         return self.board.words[Word.BEGAN]
 
     def kill_group(self) -> None:
-        """End it and all that shares its group.
-
-        Dying takes processor time too, of which one that is nice gets little beside others that
-        compute: it stops being nice, where the system allows that.
-        """
-        if self.pid is not None and not self.buried and self.nice:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PGRP, self.pid, os.getpriority(os.PRIO_PROCESS, 0))
+        """End it and all that shares its group."""
+        self.hasten()
         self.signal_group(signal.SIGKILL)
 
     def close(self) -> None:

@@ -7,16 +7,53 @@ there: orphans of a killed engine run on.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
+_CLOCK_MONOTONIC = 1
+_TFD_TIMER_ABSTIME = 1
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 """Loaded once: a forked worker pays for every page it touches."""
+_QUICK = ctypes.PyDLL(None, use_errno=True)
+"""The same for calls that never wait, for which letting go of the interpreter costs more than the call."""
+
+
+class Alarm:
+    """A descriptor that can be read when a time has come: set by any thread, without waking the one that waits.
+
+    Raises ``OSError`` where the kernel has no such thing.
+    """
+
+    def __init__(self) -> None:
+        if not LINUX:
+            raise OSError(errno.ENOSYS, "no timerfd on this system")
+        self._fd = _QUICK.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def fileno(self) -> int:
+        return int(self._fd)
+
+    def set(self, at: float) -> None:
+        """Go off at ``at``, in seconds of ``time.monotonic``, instead of when it was set for before."""
+        seconds, rest = divmod(max(int(at * 1e9), 1), 1_000_000_000)
+        # The interval first (none), then the time.
+        _QUICK.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, (ctypes.c_longlong * 4)(0, 0, seconds, rest), None)
+
+    def clear(self) -> None:
+        """Take note that it went off."""
+        with suppress(BlockingIOError):
+            os.read(self._fd, 8)
+
+    def close(self) -> None:
+        os.close(self._fd)
 
 
 def die_with_parent(signal_number: int, parent: int) -> bool:

@@ -14,10 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
 
+from actors.runners.kernel import Alarm
 from actors.runners.wire import Link
-
-_TICK_S = 0.001
-_NAP_S = 0.0001
 
 Job: TypeAlias = Callable[[], None]
 
@@ -37,19 +35,22 @@ class Reactor:
         self._wakeup, self._wakes = socket.socketpair()
         for end in (self._wakeup, self._wakes):
             end.setblocking(False)  # noqa: FBT003
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._woken)
         self._calls: deque[Job] = deque()
         self._times: list[tuple[float, int, Job]] = []
+        self._times_lock = threading.Lock()
         self._numbers = itertools.count()
         self._stopping = False
+        self._alarm: Alarm | None = None
+        with suppress(OSError):
+            # Setting a time does not wake the thread, which on a busy machine would cost who sets it
+            # a tenth of a millisecond; and the selector's own timeout knows whole milliseconds only.
+            self._alarm = Alarm()
+            self._selector.register(self._alarm, selectors.EVENT_READ, self._alarm.clear)
 
     @property
     def is_current(self) -> bool:
         return threading.current_thread() is self._thread
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()
@@ -57,16 +58,18 @@ class Reactor:
     def call(self, job: Job) -> None:
         """Have the reactor's thread do it, soon and in order."""
         self._calls.append(job)
-        with suppress(BlockingIOError, OSError):  # full: it will wake anyway; closed: it is over
-            self._wakes.send(b"\0")
+        self._wake()
 
     def later(self, seconds: float, job: Job) -> None:
         """Have the reactor's thread do it when so much time has passed."""
         at = time.monotonic() + seconds
-        if self.is_current:
-            self._add_time(at, job)
-        else:
-            self.call(lambda: self._add_time(at, job))
+        with self._times_lock:
+            first = not self._times or at < self._times[0][0]
+            heapq.heappush(self._times, (at, next(self._numbers), job))
+            if first and self._alarm is not None and not self._stopping:
+                self._alarm.set(at)
+        if first and self._alarm is None and not self.is_current:
+            self._wake()
 
     def watch(self, link: Link, ready: Job) -> None:
         """Call ``ready`` whenever the link can be read, or takes more of what waits in it."""
@@ -76,7 +79,7 @@ class Reactor:
         """Something waits in the link that did not before, or nothing any more."""
         if self.is_current:
             self._refresh(link)
-        else:
+        elif link.blocked:
             self.call(lambda: self._refresh(link))
 
     def forget(self, link: Link) -> None:
@@ -94,10 +97,16 @@ class Reactor:
         return not self._thread.is_alive()
 
     def _stop(self) -> None:
-        self._stopping = True
+        with self._times_lock:
+            self._stopping = True
 
-    def _add_time(self, at: float, job: Job) -> None:
-        heapq.heappush(self._times, (at, next(self._numbers), job))
+    def _wake(self) -> None:
+        with suppress(BlockingIOError, OSError):  # full: it will wake anyway; closed: it is over
+            self._wakes.send(b"\0")
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            self._wakeup.recv(4096)
 
     def _refresh(self, link: Link) -> None:
         with suppress(KeyError, ValueError):  # forgotten or closed meanwhile
@@ -108,31 +117,37 @@ class Reactor:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                pause = self._pause()
-                if pause is not None and 0 < pause < _TICK_S:
-                    # The selector would round it up to a whole millisecond.
-                    time.sleep(min(pause, _NAP_S))
-                    pause = 0
-                for key, _ in self._selector.select(pause):
-                    if key.data is None:
-                        with suppress(BlockingIOError):
-                            self._wakeup.recv(4096)
-                    else:
-                        self._do(key.data)
+                for key, _ in self._selector.select(self._pause()):
+                    self._do(key.data)
                 while self._calls:
                     self._do(self._calls.popleft())
-                now = time.monotonic()
-                while self._times and self._times[0][0] <= now:
-                    self._do(heapq.heappop(self._times)[2])
+                for job in self._due():
+                    self._do(job)
         finally:
             self._selector.close()
             self._wakeup.close()
             self._wakes.close()
+            if self._alarm is not None:
+                self._alarm.close()
 
     def _pause(self) -> float | None:
+        """How long to wait at most; None: until something comes."""
         if self._calls:
             return 0
-        return max(self._times[0][0] - time.monotonic(), 0) if self._times else None
+        if self._alarm is not None:
+            return None
+        with self._times_lock:
+            return max(self._times[0][0] - time.monotonic(), 0) if self._times else None
+
+    def _due(self) -> list[Job]:
+        """What the time has come for; the alarm is set for what is next."""
+        with self._times_lock:
+            now, due = time.monotonic(), []
+            while self._times and self._times[0][0] <= now:
+                due.append(heapq.heappop(self._times)[2])
+            if due and self._times and self._alarm is not None:
+                self._alarm.set(self._times[0][0])
+            return due
 
     def _do(self, job: Job) -> None:
         try:

@@ -61,6 +61,14 @@ def waits(ctx: Context) -> None:
     ctx.sleep(60)
 
 
+def has_nice(ctx: Context) -> None:
+    try:
+        ctx.log.info("here")
+        time.sleep(60)
+    finally:
+        ctx.checkpoint({"pid": os.getpid(), "nice": os.nice(0)})
+
+
 def naps(ctx: Context) -> None:
     ctx.log.info("here")
     time.sleep(60)

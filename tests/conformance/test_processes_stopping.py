@@ -55,6 +55,21 @@ def test_a_stop_that_is_not_repeated_can_be_lost(world: World, monkeypatch: pyte
     raise AssertionError("never swallowed")
 
 
+def test_a_worker_that_was_hastened_to_its_end_is_as_nice_as_before(world: World) -> None:
+    attempt = world.start("has_nice")
+    world.said(attempt)
+    world.runner.interrupt(attempt, StopReason.PREEMPT)
+    stopped = world.ended(attempt)
+    place = result(world, "place")
+
+    assert stopped.kind is OutcomeKind.STOPPED
+    assert place["pid"] == stopped.checkpoint["pid"]
+    assert place["nice"] == os.nice(0) + 10
+    if os.geteuid() == 0:
+        # Where it is allowed, it cleans up at the engine's own level: something urgent waits for that.
+        assert stopped.checkpoint["nice"] == os.nice(0)
+
+
 def test_a_stop_is_heard_by_a_worker_that_is_not_there_yet(world: World) -> None:
     told = []
     for priority in range(3):
