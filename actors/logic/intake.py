@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from actors.logic.entities import ARRIVALS, OUTCOMES, Row, StateTable, Triggers, arrived
 from actors.logic.instances import Instances
 from actors.logic.outbox import Outbox
+from actors.logic.remembered import Remembered
 from actors.logic.workflows import Instance
 from actors.messages import EventAnswer, ForwardedEvent
 from actors.model import (
@@ -48,10 +49,7 @@ class Intake:
         self._out = out
         self._names: dict[InstanceKey, str] = {}
         """Ids of the instances that events have merged into lately."""
-        self._seen: dict[str, _Answer] = {}
-        """Ids of accepted events and what they led to."""
-        self._seen_order: deque[str] = deque()
-        """The same ids, oldest first: a dict finds its oldest key only by passing over all it has deleted."""
+        self._seen: Remembered[_Answer] = Remembered(definitions.settings.max_remembered_ids)
         self.derived_out = 0
         """Derived events on their way through the router."""
         self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=definitions.settings.max_dead_letters)
@@ -183,11 +181,7 @@ class Intake:
     def _remember(self, forwarded: ForwardedEvent, answer: _Answer) -> EventAnswer:
         self.counts["accepted"] += len(forwarded.ids)
         for identity in forwarded.ids:
-            if identity not in self._seen:
-                self._seen_order.append(identity)
-            self._seen[identity] = answer
-        while len(self._seen) > self._settings.max_remembered_ids:
-            del self._seen[self._seen_order.popleft()]
+            self._seen.add(identity, answer)
         return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:

@@ -17,7 +17,7 @@ EVENTS = 1_000_000
 ENTITIES = 1_000
 IDS = 50_000
 """So many the engine remembers, to know a duplicate."""
-BATCH = 5_000
+BATCH = 1_000
 WARM_UP = 2_000
 BACKLOG = 100_000
 BACKLOG_BATCH = 10_000

@@ -1,0 +1,42 @@
+"""The newest so many ids and what they led to, forgotten by the thousand.
+
+Ids are kept in generations, a dict each; when the newest is full, the oldest goes as a whole.
+One dict that loses its oldest key with every new one would be rebuilt again and again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+GENERATIONS = 10
+
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """At least the newest ``count`` ids, and at most a generation more."""
+
+    def __init__(self, count: int) -> None:
+        self._size = max(1, -(-count // GENERATIONS))
+        self._newest: dict[str, T] = {}
+        self._older: deque[dict[str, T]] = deque(maxlen=-(-count // self._size))
+
+    def __len__(self) -> int:
+        return len(self._newest) + sum(map(len, self._older))
+
+    def get(self, identity: str) -> T | None:
+        """What it led to; None if it is not known, or no more."""
+        found = self._newest.get(identity)
+        if found is None:
+            for generation in self._older:
+                found = generation.get(identity)
+                if found is not None:
+                    break
+        return found
+
+    def add(self, identity: str, led_to: T) -> None:
+        if len(self._newest) >= self._size:
+            self._older.appendleft(self._newest)
+            self._newest = {}
+        self._newest[identity] = led_to
