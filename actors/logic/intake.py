@@ -156,6 +156,9 @@ class Intake:
     def _raise(self, row: Row, priority: int) -> None:
         for workflow in self._workflows:
             for instance in row.unfinished(workflow):
+                if instance.sent_at is None:  # Nobody else knows of its tasks yet.
+                    instance.raise_priority(priority)
+                    continue
                 before = [instance.task_priority(task) for task in instance.workflow.tasks]
                 instance.raise_priority(priority)
                 self._instances.reprioritised(instance, before)
