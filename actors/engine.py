@@ -59,6 +59,8 @@ from actors.views import ChangeType, InstanceView, Receipt, StateChanged
 if TYPE_CHECKING:
     import pykka
 
+TOLD_S = 1.0
+"""So long ``wait_idle`` lets subscribers catch up."""
 PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
@@ -337,8 +339,13 @@ class Engine:
         return self._finished(id)
 
     def wait_idle(self, timeout: float | None = None) -> None:
-        """Wait until nothing accepted is left undone, timed events included. Raises ``TimeoutError``."""
+        """Wait until nothing accepted is left undone, timed events included. Raises ``TimeoutError``.
+
+        Subscribers have been told of all that led to it, unless they take longer than a second.
+        """
         self._ask(ROUTER, AwaitIdle(0), timeout)  # type: ignore[arg-type]
+        self._ask(ROUTER, ReadStats())  # What the keeper sent the router before it answered is handed on by now.
+        self._subscribers.rest(TOLD_S)
 
     # --- being told ------------------------------------------------------------------------------
 

@@ -37,7 +37,9 @@ class Subscribers:
     def __init__(self) -> None:
         self._buffer: deque[StateChanged] = deque()
         self._lost = 0
-        self._wake = threading.Condition()
+        lock = threading.Lock()
+        self._wake = threading.Condition(lock)
+        self._rested = threading.Condition(lock)
         self._subscriptions: tuple[_Subscription, ...] = ()
         self._stopped = False
         self._idle = True
@@ -90,11 +92,19 @@ class Subscribers:
             if self._idle:
                 self._wake.notify()
 
+    def rest(self, timeout: float) -> None:
+        """Wait until all that was put is told, at most so many seconds: a slow listener holds up nobody for ever."""
+        if self._thread is threading.current_thread():
+            return  # A listener asks: it is itself what would be waited for.
+        with self._rested:
+            self._rested.wait_for(lambda: self._idle and not self._buffer, timeout)
+
     def _run(self) -> None:
         while True:
             with self._wake:
                 while not self._buffer and not self._stopped:
                     self._idle = True
+                    self._rested.notify_all()
                     self._wake.wait()
                 self._idle = False
                 if not self._buffer:

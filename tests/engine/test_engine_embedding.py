@@ -225,6 +225,30 @@ def test_subscribers_are_callables_or_actors_and_a_broken_one_harms_nobody(start
         watched.engine.subscribe(print, types=["task_faild"])
 
 
+def test_when_the_engine_is_idle_its_subscribers_know_all_that_led_to_it(start: Callable[..., Watched]) -> None:
+    watched = start(one_task("quick", isolation="thread"))
+
+    for number in range(1, 51):
+        watched.engine.publish(Event("DATA_READY", "X"))
+        watched.engine.wait_idle(BOUND_S)
+        told = [change for change in watched.changes if change.type is ChangeType.INSTANCE_ENDED]
+        assert len(told) == number
+
+
+def test_a_subscriber_may_wait_for_idleness_itself(start: Callable[..., Watched]) -> None:
+    done = threading.Event()
+    watched = start(one_task("quick", isolation="thread"))
+
+    def listen(change: StateChanged) -> None:
+        watched.engine.wait_idle(BOUND_S)
+        done.set()
+
+    watched.engine.subscribe(listen, types=["instance_ended"])
+    watched.engine.publish(Event("DATA_READY", "X"))
+
+    assert done.wait(BOUND_S)
+
+
 def test_an_engine_starts_once_and_says_so_when_it_does_not_run() -> None:
     engine = Engine(one_task("quick", isolation="thread"), actions=ACTIONS)
     with pytest.raises(EngineStopped, match="not started"):
