@@ -42,6 +42,7 @@ from actors.messages import (
     SetPriority,
 )
 from actors.model import (
+    NOBODY,
     AgentGroup,
     Definitions,
     Entity,
@@ -319,9 +320,9 @@ class Engine:
         Raises ``TimeoutError`` and ``NotFoundError``.
         """
         if isinstance(what, Receipt):
-            answer = self._ask(KEEPER, AwaitReceipt(what, 0), timeout)  # type: ignore[arg-type]
+            answer = self._ask(KEEPER, AwaitReceipt(what, NOBODY), timeout)
         else:
-            answer = self._ask(KEEPER, AwaitInstance(admission.name(what, "an instance's id"), 0), timeout)  # type: ignore[arg-type]
+            answer = self._ask(KEEPER, AwaitInstance(admission.name(what, "an instance's id"), NOBODY), timeout)
         if isinstance(answer, str):
             return self._follow(answer, what, timeout)
         found: InstanceView | None = answer
@@ -343,7 +344,7 @@ class Engine:
 
         Subscribers have been told of all that led to it, unless they take longer than a second.
         """
-        self._ask(ROUTER, AwaitIdle(0), timeout)  # type: ignore[arg-type]
+        self._ask(ROUTER, AwaitIdle(NOBODY), timeout)
         self._ask(ROUTER, ReadStats())  # What the keeper sent the router before it answered is handed on by now.
         self._subscribers.rest(TOLD_S)
 

@@ -9,7 +9,6 @@ from actors.logic.transitions import INSTANCE_MOVES, TASK_MOVES
 from actors.model import (
     MAX_TASKS,
     AgentName,
-    AttemptId,
     EntityId,
     ErrorInfo,
     Event,
@@ -256,9 +255,6 @@ class Instance:
 
     def task_key(self, task: Task) -> TaskKey:
         return TaskKey(self.key * MAX_TASKS + task.index)
-
-    def attempt_id(self, run: Run) -> AttemptId:
-        return AttemptId(self.task_key(run.task), len(run.attempts))
 
     @property
     def priority(self) -> Priority:

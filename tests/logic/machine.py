@@ -280,8 +280,9 @@ class Machine:
                 began = self.actions[attempt].began if attempt in self.actions else None
                 self._post(agent, ActionProbed(attempt, began), "runner")
             case Abandon(attempt):
-                self.actions[attempt].abandoned = True
-                self.told.abandoned.append(self.actions[attempt].label)
+                if attempt in self.actions:  # Its end may be on its way to the agent: late calls are normal.
+                    self.actions[attempt].abandoned = True
+                    self.told.abandoned.append(self.actions[attempt].label)
             case _:
                 raise AssertionError(f"nobody performs {effect}")
 
