@@ -11,6 +11,7 @@ from actors.logic.endings import Endings
 from actors.logic.instances import Instances
 from actors.logic.judging import Judgement, Verdict, judge
 from actors.logic.outbox import Outbox
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import (
     AttemptAssigned,
@@ -37,12 +38,15 @@ from actors.views import ChangeType
 
 
 class Attempts:
-    def __init__(self, instances: Instances, endings: Endings, out: Outbox, *, max_infra_losses: int) -> None:
+    def __init__(
+        self, state: State, instances: Instances, endings: Endings, out: Outbox, *, max_infra_losses: int
+    ) -> None:
+        self._state = state
         self._instances = instances
         self._endings = endings
         self._out = out
         self._max_losses = max_infra_losses
-        self.counts = {str(verdict): 0 for verdict in Verdict}
+        self.counts = state.attempts_by_verdict
 
     def assigned(self, message: AttemptAssigned, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
@@ -57,6 +61,7 @@ class Attempts:
             instance.started = True
             if instance.deadline is not None:
                 self._out.clear_timer(("valid", instance.key))
+            self._state.touch_whole(instance)
             for other in instance.roots():  # Taken out for expiry while this one got its agent.
                 if other.withdrawing is Withdrawal.EXPIRED and not other.in_line:
                     other.withdrawing = None
@@ -197,6 +202,7 @@ class Attempts:
         instance = self._instances.live.get(key)
         if instance is None or instance.started or instance.deadline is None or now < instance.deadline:
             return
+        self._state.touch_whole(instance)
         waiting = [run for run in instance.runs if run.in_line]
         for run in waiting:
             run.withdrawing = Withdrawal.EXPIRED

@@ -16,6 +16,7 @@ from actors.logic.history import Calendar
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.state import State
 from actors.logic.steering import Steering
 from actors.messages import (
     AttemptAssigned,
@@ -41,29 +42,55 @@ from actors.messages import (
     ValidityOver,
     Watch,
 )
-from actors.model import NS_PER_MS, Definitions, Instant
+from actors.model import NS_PER_MS, Definitions, ErrorInfo, Instant
 from actors.views import ChangeType
 
 
 class Keeping:
-    def __init__(self, definitions: Definitions, *, calendar: Calendar, store_id: str) -> None:
+    """Decides on a ``State`` that outlives it.
+
+    Messages received up to a ``settle`` are one transaction of the state; it is over when the
+    next message comes. If ``receive``, ``settle`` or ``quarantined`` raises, nothing of the batch
+    may be performed: call ``state.roll_back()``, make a new ``Keeping`` on the same state, and
+    give it the messages again. Who waits for an answer (``AwaitInstance``, ``AwaitReceipt``,
+    ``AwaitIdle``) is part of the state: what an earlier batch asked is never given again, or it
+    would be answered twice.
+    """
+
+    def __init__(
+        self, definitions: Definitions, *, calendar: Calendar, store_id: str, state: State | None = None
+    ) -> None:
         settings = definitions.settings
+        self.state = state = State(settings) if state is None else state
         self._reconcile_ns = settings.reconcile_ms * NS_PER_MS
-        self._out = Outbox(calendar)
-        self._table = StateTable()
+        self._out = Outbox(state, calendar)
+        self._table = StateTable(state)
         triggers = Triggers(definitions.workflows.values())
-        self._instances = Instances(self._table, self._out, store_id=store_id)
-        self._endings = Endings(self._instances, self._table, triggers, self._out)
-        self._attempts = Attempts(self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses)
-        self._intake = Intake(definitions, self._table, triggers, self._instances, self._out)
-        books = Books(definitions, self._out, self._table, self._instances, self._endings, self._attempts, self._intake)
-        self._steering = Steering(books)
-        self._asking = Asking(books, self._steering)
-        self._reconcile_set = False
+        self._instances = Instances(state, self._table, self._out, store_id=store_id)
+        self._endings = Endings(state, self._instances, self._table, triggers, self._out)
+        self._attempts = Attempts(
+            state, self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses
+        )
+        self._intake = Intake(state, definitions, self._table, triggers, self._instances, self._out)
+        books = Books(
+            state, definitions, self._out, self._table, self._instances, self._endings, self._attempts, self._intake
+        )
+        self._steering = Steering(state, books)
+        self._asking = Asking(state, books, self._steering)
+
+    def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
+        """Nothing: its state is all there, and so are its timers."""
+        return []
+
+    def quarantined(self, message: ToKeeper, error: ErrorInfo, now: Instant) -> list[Effect]:  # noqa: ARG002
+        """What must follow because this message crashed twice and will not be acted on."""
+        return []
 
     def receive(self, message: ToKeeper, now: Instant) -> list[Effect]:
         """Take one message. What must happen because of it comes from ``settle``."""
         attempts = self._attempts
+        if self.state.over:
+            self.state.begin()
         match message:
             case AttemptAssigned():
                 attempts.assigned(message, now)
@@ -89,7 +116,7 @@ class Keeping:
             case ValidityOver(key):
                 attempts.validity_over(key, now)
             case ReconcileDue():
-                self._reconcile_set = False
+                self.state.reconcile_set = False
                 self._intake.reconcile(now)
             case Bootstrap(entities, events):
                 for seed in entities:
@@ -107,9 +134,11 @@ class Keeping:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Everything the batch has led to, in the order it must happen."""
-        if self._table.pending and not self._reconcile_set:
-            self._reconcile_set = True
+        if self.state.pending and not self.state.reconcile_set:
+            self.state.reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
-        self._intake.derived_out += len(self._out.derived)
+        self.state.derived_out += len(self._out.derived)
         self._asking.settle()
-        return self._out.flush()
+        effects = self._out.flush()
+        self.state.over = True
+        return effects
