@@ -1,0 +1,173 @@
+"""A keeper that crashes at any instruction of its logic, and a twin of it that never does.
+
+The shell's part is played here: what crashed is rolled back, a new logic goes on with the same
+state, the messages are given to it again one by one. The twin gets the same messages in the
+same portions; from both the same effects must come.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import actors.logic
+from actors.effects import KEEPER, Effect
+from actors.logic.keeping import Keeping
+from actors.logic.state import State
+from actors.messages import ReadInstances
+from actors.model import Instant, ReplyId, Task, Workflow
+from actors.views import InstanceView
+from tests.logic.worlds import World
+
+LOGIC = str(Path(next(iter(actors.logic.__path__))))
+BOOKKEEPING = frozenset({"in_hand", "over", "_before", "_replaced"})
+"""What serves the undoing and is not undone."""
+
+
+class Crash(BaseException):
+    """What no handler of the logic expects."""
+
+
+# --- looking at everything ---------------------------------------------------------------------
+
+
+def digest(thing: object) -> Any:
+    """All that can be reached from it, by value, and which mutable parts are the same thing twice."""
+    return _digest(thing, {})
+
+
+def _digest(thing: Any, met: dict[int, int]) -> Any:
+    if thing is None or isinstance(thing, (str, int, float, Enum)):
+        return thing
+    if isinstance(thing, (Workflow, Task)):
+        return thing.id
+    if isinstance(thing, (set, frozenset)):
+        return sorted(map(str, thing))
+    if isinstance(thing, tuple):
+        return tuple([_digest(part, met) for part in thing])
+    if id(thing) in met:
+        return f"@{met[id(thing)]}"
+    met[id(thing)] = len(met)
+    if isinstance(thing, Mapping):
+        return [(_digest(key, met), _digest(value, met)) for key, value in thing.items()]
+    if isinstance(thing, (list, deque)):
+        return [_digest(part, met) for part in thing]
+    parts = {name: getattr(thing, name) for name in _fields(thing)}
+    if isinstance(thing, State):  # Nobody goes through these: their order says nothing.
+        parts["waiters"] = sorted(parts["waiters"].items())
+    return [(name, _digest(part, met)) for name, part in parts.items()]
+
+
+def _fields(thing: object) -> list[str]:
+    slots = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
+    names = [*slots, *getattr(thing, "__dict__", ())]
+    assert names, f"what is {thing!r}?"
+    own = isinstance(thing, State)
+    return [name for name in names if name not in BOOKKEEPING and not (own and name.startswith("_"))]
+
+
+# --- crashing anywhere -------------------------------------------------------------------------
+
+
+@contextmanager
+def crash_at(instruction: int, state: State) -> Iterator[list[str]]:
+    """Raise ``Crash`` before the so manieth instruction of the logic; yields where that was.
+
+    A batch that is settled has nothing before it but its return.
+    """
+    left = instruction
+    where: list[str] = []
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        nonlocal left
+        if event == "call":
+            if not frame.f_code.co_filename.startswith(LOGIC):
+                return None
+            frame.f_trace_opcodes = True
+        elif event == "opcode" and not (frame.f_code.co_name == "settle" and state.over):
+            left -= 1
+            if left == 0:
+                where.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}")
+                raise Crash(where[0])
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield where
+    finally:
+        sys.settrace(before)
+
+
+def crashed(instruction: int, state: State, act: Callable[[], object]) -> str:
+    """Where it crashed; empty if it was through before that instruction."""
+    with crash_at(instruction, state) as where, suppress(Crash):
+        act()
+    return where[0] if where else ""
+
+
+class CrashingWorld(World):
+    """Its keeper crashes where ``crash`` says: an instruction for each try at a batch, 0 for not at all."""
+
+    def __init__(self, *workflows: Workflow, **settings: Any) -> None:
+        self.crash: Callable[[], int] = lambda: 0
+        self.crashes: list[str] = []
+        self._twin: Keeping | None = None
+        super().__init__(*workflows, **settings)
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        if name != KEEPER or not batch:
+            super().feed(name, batch)
+            return
+        if self._twin is None:
+            self._twin = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        effects = self._try(batch)
+        for portion in [batch] if effects is not None else [[message] for message in batch]:
+            while effects is None:
+                effects = self._try(portion)
+            expected = take(self._twin, portion, self.now)
+            assert list(map(repr, effects)) == list(map(repr, expected))  # Errors are alike, not equal.
+            self._perform(KEEPER, effects)
+            effects = None
+
+    def _try(self, batch: list[Any]) -> list[Effect] | None:
+        """What it leads to; None if the keeper crashed, and was rebuilt as it was before."""
+        keeping = self.keeping
+        instruction = self.crash()
+        if not instruction:
+            return take(keeping, batch, self.now)
+        before = digest(keeping.state)
+        effects: list[Effect] = []
+        where = crashed(instruction, keeping.state, lambda: effects.extend(take(keeping, batch, self.now)))
+        if not where:
+            return effects
+        self.crashes.append(where)
+        self.rebuild()
+        assert digest(self.keeping.state) == before, f"not as before the crash at {where}"
+        return None
+
+    def rebuild(self) -> None:
+        state = self.keeping.state
+        state.roll_back()
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
+        self.logic[KEEPER] = self.keeping
+
+    def keeping_view(self) -> list[InstanceView]:
+        self._numbers += 1
+        number = ReplyId(self._numbers)
+        self.feed(KEEPER, [ReadInstances(reply=number)])
+        shown: tuple[InstanceView, ...] = self._answers[number]
+        return list(reversed(shown))
+
+
+def take(keeping: Keeping, batch: list[Any], now: Instant) -> list[Effect]:
+    effects: list[Effect] = []
+    for message in batch:
+        effects += keeping.receive(message, now)
+    return effects + keeping.settle(now)
