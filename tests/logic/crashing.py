@@ -16,12 +16,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
 import actors.logic
 from actors.effects import KEEPER, Effect
 from actors.logic.keeping import Keeping
+from actors.logic.rows import Row
 from actors.logic.state import State
+from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.messages import ReadInstances
-from actors.model import Instant, ReplyId, Task, Workflow
+from actors.model import Instant, ReplyId, Settings, Task, Workflow
 from actors.views import InstanceView
 from tests.logic.worlds import World
 
@@ -171,3 +175,42 @@ def take(keeping: Keeping, batch: list[Any], now: Instant) -> list[Effect]:
     for message in batch:
         effects += keeping.receive(message, now)
     return effects + keeping.settle(now)
+
+
+# --- changing nothing that was not noted --------------------------------------------------------
+
+
+def guard_writes(patch: pytest.MonkeyPatch) -> set[str]:
+    """From now on no field is set of what a batch has neither made nor noted; returns what is set, as it grows."""
+    made: dict[int, object] = {}
+    written: set[str] = set()
+    state = State(Settings())
+    take_message = Keeping.receive
+
+    def receive(keeping: Keeping, message: Any, now: Instant) -> list[Effect]:
+        nonlocal state
+        state = keeping.state
+        if state.over:
+            made.clear()
+        return take_message(keeping, message, now)
+
+    def write(noted: Any, name: str, value: object) -> None:
+        if id(noted) not in made:
+            written.add(f"{type(noted).__name__}.{name}")
+            assert noted in state._objects, f"{type(noted).__name__}.{name} is set to {value!r}, and was not noted"
+        object.__setattr__(noted, name, value)
+
+    def making(kind: type[Any]) -> Callable[..., None]:
+        initialise = kind.__init__
+
+        def init(noted: Any, *fields: Any) -> None:
+            made[id(noted)] = noted
+            initialise(noted, *fields)
+
+        return init
+
+    patch.setattr(Keeping, "receive", receive)
+    for kind in (Attempt, Instance, Revising, Row, Run):
+        patch.setattr(kind, "__init__", making(kind))
+        patch.setattr(kind, "__setattr__", write)
+    return written
