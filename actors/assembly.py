@@ -86,7 +86,8 @@ class Assembly:
     def _start_actors(self) -> None:
         definitions, around = self.definitions, self._around
         keeping = Keeping(definitions, calendar=self.calendar, store_id=self.store.id)
-        scheduling = Scheduling(definitions.workflows, self.agent_names)
+        starvation_ms = definitions.settings.starvation_ms
+        scheduling = Scheduling(definitions.workflows, self.agent_names, starvation_ms=starvation_ms)
         routing = Routing(definitions, short_unique())
         makers: list[Callable[[], LogicActor]] = [
             lambda: KeeperActor(keeping, around, self.store),

@@ -12,7 +12,9 @@ def summarise(router: Mapping[str, Any], keeper: Mapping[str, Any], scheduler: M
     """``events``, ``queues``, ``agents``, ``tasks``, ``instances``, ``entities``, ``preemptions``, times in ms.
 
     ``latency_ms`` is from a preemption's request to the urgent action's first line, over the
-    newest 1,000: ``median`` and ``p99``, None where there was none.
+    newest 1,000: ``median`` and ``p99``, None where there was none. ``ran_ms`` is what all ended
+    attempts ran, ``wasted_ms`` how much of it was lost since a checkpoint because they were
+    stopped or lost, ``wasted_by`` and ``cut_short`` that and their number by why.
     """
     samples = scheduler["preemption_latency_ns"]
     return {
@@ -23,9 +25,12 @@ def summarise(router: Mapping[str, Any], keeper: Mapping[str, Any], scheduler: M
         "instances": keeper["instances"],
         "tasks": keeper["tasks"],
         "paused": keeper["paused"],
-        "preemptions": scheduler["preemptions"],
+        "preemptions": keeper["preemptions"],
+        "cut_short": keeper["cut_short"],
         "latency_ms": {"median": _quantile(samples, 0.5), "p99": _quantile(samples, 0.99)},
-        "wasted_ms": scheduler["wasted_ms"],
+        "ran_ms": keeper["ran_ms"],
+        "wasted_ms": keeper["wasted_ms"],
+        "wasted_by": keeper["wasted_by"],
     }
 
 

@@ -196,4 +196,5 @@ class Asking:
             "instances": {**self._books.endings.counts, "running": len(self._books.instances.live)},
             "tasks": dict(self._books.attempts.counts),
             "paused": sorted(self._steering.paused),
+            **self._books.attempts.accounts.shown(),
         }

@@ -16,6 +16,7 @@ from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import (
     AttemptAssigned,
     AttemptClosed,
+    AttemptParked,
     AttemptSetAside,
     BackoffOver,
     NoteReceived,
@@ -25,7 +26,6 @@ from actors.messages import (
 )
 from actors.model import (
     NS_PER_MS,
-    AttemptId,
     Delivery,
     ErrorInfo,
     InstanceKey,
@@ -47,6 +47,7 @@ class Attempts:
         self._out = out
         self._max_losses = max_infra_losses
         self.counts = state.attempts_by_verdict
+        self.accounts = state.accounts
 
     def assigned(self, message: AttemptAssigned, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
@@ -56,6 +57,7 @@ class Attempts:
         run.withdrawing = None if run.withdrawing is Withdrawal.QUEUE_TIMEOUT else run.withdrawing
         run.attempt.agent = message.agent
         run.attempt.assigned = run.attempt.assigned or message.at
+        run.attempt.go_on(message.at)
         run.move(TaskStatus.RUNNING)
         if not instance.started:
             instance.started = True
@@ -74,19 +76,24 @@ class Attempts:
         if self._out.wants(type_):
             self._out.task_change(type_, now, instance, run)
 
-    def parked(self, attempt: AttemptId, by: TaskKey | None, now: Instant) -> None:
-        found = self._instances.find_attempt(attempt)
+    def parked(self, message: AttemptParked, now: Instant) -> None:
+        found = self._instances.find_attempt(message.attempt)
         if found is not None:
             instance, run = found
             run.move(TaskStatus.PENDING)
             run.preemptions += 1
-            self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, self._preemptor(by))
+            run.attempt.stand_still(message.at)
+            self._state.touch_accounts()
+            self.accounts.suspended()
+            self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, self._preemptor(message.preempted_by))
 
     def closed(self, message: AttemptClosed, now: Instant) -> None:
         """Record how an attempt ended, and go on from there; the scheduler is told in any case."""
         self._out.recorded.append(message.attempt)
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        self._state.touch_accounts()
+        self.accounts.closed(message, () if found is None else found[1].attempt.stood)
+        if found is None:  # It was given up long ago: what it ran counts, how it ended does not.
             return
         instance, run = found
         outcome, attempt = message.outcome, run.attempt

@@ -23,6 +23,7 @@ class Running:
         "assigned_at",
         "held_back",
         "job",
+        "own",
         "preempted_by",
         "priority",
         "protected",
@@ -38,7 +39,9 @@ class Running:
     def __init__(self, waiting: Waiting, agent: Agent, *, serial: int, now: Instant) -> None:
         self.waiting = waiting
         self.job: Job = waiting.job
+        self.own = waiting.own
         self.priority = waiting.priority
+        """What it counts as: its own, or what it inherits if that is more important."""
         self.agent = agent
         self.serial = serial
         self.assigned_at = now

@@ -6,12 +6,14 @@ being freed is reserved for one task, and that task holds a place below its work
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 
 from actors.effects import KEEPER, ClearTimer, Effect, Send, SetTimer
+from actors.logic.aging import Aging
 from actors.logic.fleet import Agent, Fleet, Running
-from actors.logic.ready import ReadyLine, Waiting
+from actors.logic.ready import BLOCKED, ReadyLine, Waiting
+from actors.logic.succession import Succession
 from actors.messages import (
     AttemptAssigned,
     AttemptClosed,
@@ -30,6 +32,7 @@ from actors.model import (
     Delivery,
     Instant,
     Job,
+    Millis,
     OnPreempt,
     Outcome,
     OutcomeKind,
@@ -43,15 +46,23 @@ from actors.model import (
 
 class Floor:
     def __init__(
-        self, workflows: Mapping[WorkflowId, Workflow], agents: Iterable[tuple[AgentName, frozenset[str]]]
+        self,
+        workflows: Mapping[WorkflowId, Workflow],
+        agents: Iterable[tuple[AgentName, frozenset[str]]],
+        *,
+        starvation_ms: Millis | None = None,
     ) -> None:
         self.line = ReadyLine()
+        self.aging = Aging(self.line, starvation_ms)
         self.fleet = Fleet()
         for name, capabilities in agents:
             self.fleet.enlist(name, capabilities)
         self.limits = {w.id: w.max_concurrent for w in workflows.values() if w.max_concurrent is not None}
         self.taken: Counter[WorkflowId] = Counter()
         """Attempts per workflow that run, are being stopped or set aside, or have an agent reserved."""
+        self.inside: dict[WorkflowId, deque[TaskKey]] = {workflow: deque() for workflow in self.limits}
+        """Who took a place of a limited workflow, the longest ago first; those that left it again too."""
+        self.succession = Succession()
         self.held: set[WorkflowId] = set()
         self.running: dict[TaskKey, Running] = {}
         self.set_aside: dict[AttemptId, Running] = {}
@@ -74,13 +85,18 @@ class Floor:
             agent.incarnation = incarnation
             self.fleet.set_free(agent, None)
 
+    def enter(self, waiting: Waiting) -> None:
+        """It comes into line."""
+        self.line.add(waiting)
+        self.aging.watch(waiting)
+
     def assign(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
         if waiting.reserved is not None:
             self.unreserve(waiting)
         if agent.reserved_for is not None:  # It became free, and something more important came first.
             self.unreserve(agent.reserved_for)
         self.line.remove(waiting)
-        self.count(waiting.need.workflow, 1)
+        self.take(waiting)
         self._serial += 1
         running = Running(waiting, agent, serial=self._serial, now=now)
         resumed = waiting.home is not None
@@ -115,7 +131,7 @@ class Floor:
 
     def reserve(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
         waiting.reserved_at = waiting.reserved_at or now
-        self.count(waiting.need.workflow, 1)
+        self.take(waiting)
         self.line.reserve(waiting, agent.name)
         self.fleet.reserve(agent, waiting)
 
@@ -124,6 +140,28 @@ class Floor:
         self.fleet.reserve(self.fleet.agents[waiting.reserved], None)
         self.count(waiting.need.workflow, -1)
         self.line.reserve(waiting, None)
+        if waiting.home is None:  # What is suspended keeps its lock.
+            self.line.leave_lock(waiting.job.attempt.task)
+
+    def take(self, waiting: Waiting) -> None:
+        """It has a place below its workflow's limit, and its lock, from now on."""
+        workflow, task = waiting.need.workflow, waiting.job.attempt.task
+        self.line.take_lock(waiting)
+        self.count(workflow, 1)
+        limit = self.limits.get(workflow)
+        if limit is not None:
+            inside = self.inside[workflow]
+            inside.append(task)
+            if len(inside) > 64 + 4 * limit:
+                self.inside[workflow] = deque(one for one in dict.fromkeys(inside) if self.is_inside(one))
+
+    def is_inside(self, task: TaskKey) -> bool:
+        """Whether it has a place that it will leave by running on."""
+        running = self.running.get(task)
+        if running is not None:
+            return running.stopping is None
+        waiting = self.line.get(task)
+        return waiting is not None and waiting.reserved is not None
 
     def take_over(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
         """An agent that was being freed for something less important is freed for this."""
@@ -174,11 +212,25 @@ class Floor:
     def free(self, running: Running) -> None:
         """Its agent is idle, kept for work as important until the keeper has recorded the end."""
         del self.running[running.attempt.task]
-        self.count(running.job.workflow, -1)
+        workflow = running.job.workflow
+        if workflow in self.limits:
+            self.succession.keep(running.attempt, workflow, running.priority)
+        self.count(workflow, -1)
+        self.line.keep_lock(running.waiting, running.attempt, running.priority)
         if running.held_back:
             self.effects.append(ClearTimer(("min", running.attempt)))
         self.unrecorded[running.attempt] = running.agent
         self.fleet.set_free(running.agent, (running.attempt, running.priority))
+
+    def recorded(self, attempt: AttemptId) -> None:
+        """The keeper has said all that follows from this end: nothing is kept for it any more."""
+        agent = self.unrecorded.pop(attempt, None)
+        if agent is not None:
+            self.fleet.release_hold(agent, attempt)
+        workflow = self.succession.recorded(attempt)
+        if workflow is not None:
+            self.count(workflow, 0)
+        self.line.recorded(attempt)
 
     def current(self, name: AgentName, incarnation: int, attempt: AttemptId) -> Running | None:
         """The attempt this report is about, if it is the one we know to run there."""
@@ -188,13 +240,15 @@ class Floor:
         return running if running.agent.incarnation == incarnation else None
 
     def count(self, workflow: WorkflowId, change: int) -> None:
-        """Keep the workflow's count, and block or unblock its line at the limit."""
+        """Keep the workflow's count, and say who of its line may start."""
         limit = self.limits.get(workflow)
         self.taken[workflow] += change
-        if workflow in self.held or (limit is not None and self.taken[workflow] >= limit):
-            self.line.block(workflow)
-        elif limit is not None or not change:
-            self.line.unblock(workflow)
+        if workflow in self.held:
+            self.line.narrow(workflow, BLOCKED)
+        elif limit is not None:
+            self.line.narrow(workflow, self.succession.ceiling(workflow, limit - self.taken[workflow]))
+        elif not change:
+            self.line.narrow(workflow, None)
 
     def room_again(self) -> None:
         waiting, self._no_room = self._no_room, []

@@ -213,14 +213,15 @@ class Instances:
         run.in_line = True
         inputs = instance.inputs(run) if run.task.depends_on else _NO_INPUTS
         job = self._job(instance, run.task, len(run.attempts), (instance.event, instance.merged), inputs, run.restored)
-        self._out.ready.append(ReadyTask(job, run.order, run.preemptions))
+        self._out.ready.append(ReadyTask(job, run.order, run.preemptions, instance.lock_key(run.task)))
         if self._out.wants(ChangeType.TASK_READY):
             self._out.task_change(ChangeType.TASK_READY, now, instance, run)
 
     def _first_attempt(
         self, instance: Instance, task: Task, order: int, stands_for: tuple[Event | None, int]
     ) -> ReadyTask:
-        return ReadyTask(self._job(instance, task, 1, stands_for, _NO_INPUTS, None), order)
+        job = self._job(instance, task, 1, stands_for, _NO_INPUTS, None)
+        return ReadyTask(job, order, lock=instance.lock_key(task))
 
     def _job(
         self,

@@ -99,8 +99,8 @@ class Keeping:
             case EventBatch(batch, events):
                 answers = tuple([self._intake.take(forwarded, now) for forwarded in events])
                 self._out.send(ROUTER, EventsAnswered(batch, answers))
-            case AttemptParked(attempt, by):
-                attempts.parked(attempt, by, now)
+            case AttemptParked():
+                attempts.parked(message, now)
             case AttemptSetAside():
                 attempts.set_aside(message, now)
             case NoteReceived():

@@ -71,20 +71,16 @@ class Orders:
         floor.tell(running.agent.name, CancelAttempt(running.attempt, reason, running.job.task.grace_ms))
 
     def change_priority(self, task: TaskKey, priority: Priority) -> None:
-        floor = self._floor
-        waiting = floor.line.get(task)
-        if waiting is not None:
-            floor.line.reprioritise(waiting, priority)
-            if waiting.reserved is not None:
-                floor.fleet.reserve(floor.fleet.agents[waiting.reserved], waiting)
-        running = floor.running.get(task)
-        if running is not None:
-            running.priority = priority
-            if not (running.protected or running.held_back):
-                floor.fleet.offer_victim(running)
+        """Its own priority is this; what it counts as is worked out before the next decision."""
+        waiting, running = self._floor.line.get(task), self._floor.running.get(task)
+        for one in (waiting, running):
+            if one is not None:
+                one.own = priority
+        self._floor.line.changed["own", task] = None
 
     def hold(self, workflow: WorkflowId, *, held: bool) -> None:
         floor = self._floor
+        floor.line.touch_locks_of(workflow)
         if held:
             floor.held.add(workflow)
             floor.line.block(workflow)

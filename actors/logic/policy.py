@@ -43,22 +43,32 @@ def next_move(line: ReadyLine, fleet: Fleet) -> Move | None:
     less important task; failing that, the agent running the least important attempt that may
     be preempted, if that is strictly less important. An agent whose attempt has just ended
     takes only work at least as important until what follows is known. A task whose workflow
-    is at its limit is not looked at and does not hold up those behind it. None: nothing more
-    can be done in this round.
+    is at its limit, or whose lock another task has, is not looked at and does not hold up
+    those behind it. An aged task goes before all but priority 0, but to an idle agent only,
+    and not to one that was freed for more important work. None: nothing more can be done in
+    this round.
+
+    What may bend the bound of preemption, each by its definition: an attempt is no victim
+    before its ``min_runtime_ms`` (counted anew when a suspended one goes on) nor after its
+    ``max_preemptions``. An urgent task then takes the least important attempt that may be
+    preempted now, and otherwise the first whose time is over, so it waits at most the rest of
+    the shortest; where all are protected it waits for an end. What an attempt inherits makes
+    it more important and never less protected. ``preempts: never`` takes idle agents alone.
     """
-    while (waiting := line.best()) is not None:
-        if not fleet.can_serve(waiting.priority):
-            return None
-        need = waiting.need
+    while (front := line.front()) is not None:
+        waiting, need = front
+        if not need.aged and not fleet.can_serve(waiting.priority):
+            return None  # Who comes after it is no more important, and the aged have had their turn.
         idle = fleet.idle_for(need.capabilities, waiting.priority)
         if idle is not None:
-            return Assign(waiting, idle)
-        if need.preempts and not need.reserved:
+            due = idle.reserved_for
+            return Assign(due if due is not None and due.key < waiting.key else waiting, idle)
+        if need.preempts and not need.reserved and not need.aged:
             freed = fleet.being_freed_for(need.capabilities, waiting.key)
             if freed is not None:
                 return TakeOver(waiting, freed)
             victim = fleet.victim_for(need.capabilities, waiting.priority)
             if victim is not None:
                 return Preempt(waiting, victim)
-        line.pass_over(waiting)
+        line.pass_over(need)
     return None

@@ -19,7 +19,6 @@ class Reports:
         """Attempts that keep their agents because too many are set aside already, oldest first."""
         self.latencies: deque[int] = deque(maxlen=1000)
         """Nanoseconds from a preemption's request to the urgent action's first line, the newest."""
-        self.wasted_ns = 0
 
     def ended(self, report: AttemptEnded) -> None:
         """An attempt is gone: one with an agent, one set aside, or a suspended one that was killed."""
@@ -36,15 +35,18 @@ class Reports:
             # Fenced: it was given up. What it returned late is kept, but does not count.
             if outcome.kind is OutcomeKind.COMPLETED:
                 outcome = Outcome(
-                    OutcomeKind.STOPPED, outcome.result, None, outcome.checkpoint, outcome.began, outcome.ended
-                )
+                    OutcomeKind.STOPPED, outcome.result, None, outcome.checkpoint, outcome.began, outcome.ended,
+                    saved=outcome.saved,
+                )  # fmt: skip
             floor.tell(KEEPER, AttemptClosed(attempt, aside.agent.name, outcome, reason))
             floor.count(aside.job.workflow, -1)
+            floor.line.leave_lock(attempt.task)
             self._next_stuck()
             return
         ending = floor.ending.pop(attempt, None)
         if ending is not None:
             floor.tell(KEEPER, AttemptClosed(attempt, ending, outcome, reason))
+            floor.line.leave_lock(attempt.task)
 
     def suspended(self, name: AgentName, incarnation: int, attempt: AttemptId, now: Instant) -> None:
         floor = self._floor
@@ -58,11 +60,12 @@ class Reports:
         if running.stopping is not None and running.stopping is not StopReason.PREEMPT:
             floor.end_suspended(attempt, name, running.stopping)  # Cancelled while it was being suspended.
             return
-        floor.tell(KEEPER, AttemptParked(attempt, by))
+        floor.tell(KEEPER, AttemptParked(attempt, by, now))
         waiting = running.waiting
-        back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1), now)
-        back.priority, back.home, back.paused = running.priority, name, waiting.paused
-        floor.line.add(back)
+        back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1, waiting.lock), now)
+        back.own, back.priority = running.own, running.priority
+        back.home, back.paused = name, waiting.paused
+        floor.enter(back)
 
     def stuck(self, name: AgentName, incarnation: int, attempt: AttemptId) -> None:
         """It can neither be stopped nor killed: its agent goes on without it, while there is room."""
@@ -97,6 +100,3 @@ class Reports:
     def _measure(self, running: Running, outcome: Outcome) -> None:
         if running.reserved_at and outcome.began is not None:
             self.latencies.append(outcome.began - running.reserved_at)
-        lost = outcome.kind in (OutcomeKind.STOPPED, OutcomeKind.LOST)
-        if lost and outcome.began is not None:
-            self.wasted_ns += max(0, outcome.ended - (outcome.saved or outcome.began))

@@ -13,12 +13,14 @@ from typing import assert_never
 from actors.effects import KEEPER, Effect, Reply
 from actors.logic import waiting_for
 from actors.logic.floor import Floor
+from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
 from actors.logic.policy import Assign, Preempt, TakeOver, next_move
 from actors.logic.ready import Waiting
 from actors.logic.reports import Reports
 from actors.messages import (
     AgentReady,
+    AgingDue,
     AttemptEnded,
     AttemptNoted,
     AttemptStuck,
@@ -42,14 +44,19 @@ from actors.messages import (
     ToScheduler,
     WithdrawTask,
 )
-from actors.model import NOBODY, NS_PER_MS, AgentName, AttemptId, Instant, Workflow, WorkflowId
+from actors.model import NOBODY, AgentName, AttemptId, Instant, Millis, Workflow, WorkflowId
 
 
 class Scheduling:
     def __init__(
-        self, workflows: Mapping[WorkflowId, Workflow], agents: Iterable[tuple[AgentName, frozenset[str]]]
+        self,
+        workflows: Mapping[WorkflowId, Workflow],
+        agents: Iterable[tuple[AgentName, frozenset[str]]],
+        *,
+        starvation_ms: Millis | None = None,
     ) -> None:
-        self.floor = Floor(workflows, agents)
+        self.floor = Floor(workflows, agents, starvation_ms=starvation_ms)
+        self.inheritance = Inheritance(self.floor)
         self._reports = Reports(self.floor)
         self._orders = Orders(self.floor)
 
@@ -82,11 +89,15 @@ class Scheduling:
             case StopGraceOver():
                 orders.stop_running()
             case ReadQueues(reply):
-                floor.effects.append(Reply(reply, waiting_for.queues(floor, now)))
+                self.inheritance.settle()
+                floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case ExplainWaiting(task, facts, reply):
-                floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, task, now)}))
+                self.inheritance.settle()
+                floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
+            case AgingDue():
+                floor.aging.rang()
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
                 self._about_running(message)
             case _:
@@ -97,6 +108,8 @@ class Scheduling:
         """Decide, once all that arrived together has been applied."""
         floor, orders = self.floor, self._orders
         if orders.stopping is None:
+            floor.aging.age(now)
+            self.inheritance.settle()
             while (move := next_move(floor.line, floor.fleet)) is not None:
                 match move:
                     case Assign(waiting, agent):
@@ -107,7 +120,9 @@ class Scheduling:
                         floor.preempt(waiting, victim, now)
                     case _:
                         assert_never(move)
+                self.inheritance.settle()
             floor.line.end_round()
+            floor.effects += floor.aging.timer()
         elif orders.stopping != NOBODY and not floor.running and not floor.ending:
             floor.effects.append(Reply(orders.stopping, None))
             orders.stopping = NOBODY
@@ -116,11 +131,9 @@ class Scheduling:
     def _ready(self, tasks: tuple[ReadyTask, ...], recorded: tuple[AttemptId, ...], now: Instant) -> None:
         floor = self.floor
         for attempt in recorded:
-            agent = floor.unrecorded.pop(attempt, None)
-            if agent is not None:
-                floor.fleet.release_hold(agent, attempt)
+            floor.recorded(attempt)
         for ready in tasks:
-            floor.line.add(Waiting(ready, now))
+            floor.enter(Waiting(ready, now))
 
     def _about_running(self, message: AttemptNoted | NoteTaken | ReleaseAttempt | MinRuntimeOver) -> None:
         """What concerns an attempt only while it has its agent; otherwise it comes too late."""
@@ -158,5 +171,4 @@ class Scheduling:
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),
-            "wasted_ms": self._reports.wasted_ns / NS_PER_MS,
         }

@@ -29,6 +29,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, TypeAlias
 
+from actors.logic.accounts import Accounts
 from actors.logic.judging import Verdict
 from actors.logic.lanes import Lanes
 from actors.logic.remembered import Remembered
@@ -37,7 +38,7 @@ from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.model import EntityId, InstanceKey, ReplyId, Settings, WorkflowId
 from actors.views import ChangeType
 
-Noted: TypeAlias = Instance | Run | Attempt | Revising | Row
+Noted: TypeAlias = Instance | Run | Attempt | Revising | Row | Accounts
 Seen: TypeAlias = tuple[str | int, ...]
 """What is kept of a receipt: its instances and their revisions in turn."""
 
@@ -57,6 +58,7 @@ _SLOTS: Mapping[type[Noted], tuple[str, ...]] = {
     Run: Run.__slots__,
     Attempt: Attempt.__slots__,
     Revising: Revising.__slots__,
+    Accounts: Accounts.__slots__,
     Row: (*Lanes.__slots__, *Row.__slots__),
 }
 _IMAGES: Mapping[type[Noted], Callable[[Any], tuple[Any, ...]]] = {
@@ -77,6 +79,7 @@ class State:
         "_keys_before",
         "_objects",
         "_values",
+        "accounts",
         "attempts_by_verdict",
         "dead_letters",
         "derived_out",
@@ -121,6 +124,7 @@ class State:
         self.events = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
         self.instances_by_end = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 0)
         self.attempts_by_verdict = dict.fromkeys(map(str, Verdict), 0)
+        self.accounts = Accounts()
         self.paused: set[WorkflowId] = set()
         self.waiters: dict[InstanceKey, tuple[tuple[ReplyId, int], ...]] = {}
         """Who waits for an instance, and for which revision of it."""
@@ -170,6 +174,13 @@ class State:
                 attempt = run.attempts[-1]
                 self._objects[attempt] = _attempt_image(attempt)
             self._objects[run] = _run_image(run)
+
+    def touch_accounts(self) -> None:
+        """What the attempts' time came to is about to change."""
+        if self.accounts not in self._objects:
+            self.touch(self.accounts)
+            self.will_change(self.accounts.ended)
+            self.will_change(self.accounts.wasted_ns)
 
     def touch_whole(self, instance: Instance) -> None:
         """Anything of it is about to change."""

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from actors.logic.floor import Floor
+from actors.logic.inheritance import Inheritance
 from actors.logic.ready import Waiting
 from actors.model import NS_PER_MS, Instant, TaskKey
 
 
-def explain(floor: Floor, task: TaskKey, now: Instant) -> dict[str, Any]:
-    """``why`` in words, with ``place`` in line, ``agent`` or ``blocked_by`` as data."""
+def explain(floor: Floor, inheritance: Inheritance, task: TaskKey, now: Instant) -> dict[str, Any]:
+    """``why`` in words, with ``place`` in line, ``agent``, ``blocked_by``, what it inherits as data."""
+    facts = _explain(floor, task, now)
+    gift = inheritance.gift(task)
+    if gift is not None:
+        waiter = gift.waiter.job.task_id
+        what = f"lock {gift.over[1]!r}" if gift.over[0] == "lock" else f"place below the limit of {gift.over[1]}"
+        facts["why"] += f"; it counts as priority {gift.priority}, since {waiter} waits for its {what}"
+        facts |= {"inherited_priority": gift.priority, "inherited_from": waiter}
+    return facts
+
+
+def _explain(floor: Floor, task: TaskKey, now: Instant) -> dict[str, Any]:
     running = floor.running.get(task)
     if running is not None:
         agent = running.agent.name
@@ -22,9 +34,30 @@ def explain(floor: Floor, task: TaskKey, now: Instant) -> dict[str, Any]:
     waiting = floor.line.get(task)
     if waiting is None:
         return {}
-    place = 1 + sum(1 for other in floor.line if other.key < waiting.key)
+    place = 1 + sum(1 for other in floor.line if other.turn < waiting.turn)
     facts: dict[str, Any] = {"place": place, "waited_ms": (now - waiting.since) / NS_PER_MS}
-    return facts | _blocked(floor, waiting)
+    return facts | _starved(floor, waiting, _blocked(floor, waiting), now)
+
+
+def _starved(floor: Floor, waiting: Waiting, facts: dict[str, Any], now: Instant) -> dict[str, Any]:
+    """The same facts, and why ``starvation_ms`` could not be kept if it has waited longer."""
+    bound = floor.aging.bound
+    if bound is None or now - waiting.since < bound:
+        return facts
+    kinds = {id(kind) for kind in floor.fleet.fitting(waiting.need.capabilities)}
+    suitable = [agent for agent in floor.fleet if id(agent.kind) in kinds]
+    levels = [agent.running.priority for agent in suitable if agent.running is not None]
+    longer = sum(1 for other in floor.line if other.aged is not None and other.since < waiting.since)
+    if facts["blocked_by" if "blocked_by" in facts else "why"] != "agents":
+        cause = "who starts first makes no difference to that"
+    elif levels and max(levels) == 0:
+        cause = "work of priority 0 keeps every suitable agent busy, and nothing goes before that"
+    elif longer:
+        cause = f"{longer} that have waited longer go first, and too few agents come free"
+    else:
+        cause = "no agent has come free for it"
+    why = f"{facts['why']}; it has waited longer than starvation_ms ({bound // NS_PER_MS} ms): {cause}"
+    return {**facts, "why": why, "starved": cause}
 
 
 def _blocked(floor: Floor, waiting: Waiting) -> dict[str, Any]:
@@ -33,10 +66,17 @@ def _blocked(floor: Floor, waiting: Waiting) -> dict[str, Any]:
         return {"why": f"{waiting.reserved} is being freed for it", "agent": waiting.reserved}
     if workflow in floor.held:
         return {"why": f"workflow {workflow} is paused", "blocked_by": "pause"}
+    lock, task = waiting.lock, waiting.job.attempt.task
+    if lock is not None and not floor.line.locks.open_to(lock, task, waiting.priority):
+        return _locked(floor, lock)
     limit = floor.limits.get(workflow)
     if limit is not None and floor.taken[workflow] >= limit:
         taken = floor.taken[workflow]
         return {"why": f"workflow {workflow} runs {taken} of at most {limit} tasks at once", "blocked_by": "limit"}
+    ceiling = None if limit is None else floor.succession.ceiling(workflow, limit - floor.taken[workflow])
+    if ceiling is not None and waiting.priority > ceiling:
+        why = f"the free place of workflow {workflow} is kept for what follows an attempt that has just ended"
+        return {"why": why, "blocked_by": "limit"}
     kinds = floor.fleet.fitting(waiting.need.capabilities)
     if not kinds:
         wanted = ", ".join(sorted(waiting.need.capabilities))
@@ -55,7 +95,17 @@ def _blocked(floor: Floor, waiting: Waiting) -> dict[str, Any]:
     return {"why": f"all {len(busy)} suitable agents are busy with work at least as important", "blocked_by": "agents"}
 
 
-def queues(floor: Floor, now: Instant) -> dict[str, Any]:
+def _locked(floor: Floor, lock: str) -> dict[str, Any]:
+    holder = floor.line.locks.holders.get(lock)
+    if holder is None:
+        why = f"lock {lock!r} is kept for what follows an attempt that has just ended"
+        return {"why": why, "blocked_by": "lock", "lock": lock}
+    one = floor.running.get(holder) or floor.line.get(holder)
+    name = one.job.task_id if one is not None else "an attempt that has been told to stop and goes on"
+    return {"why": f"lock {lock!r} is held by {name}", "blocked_by": "lock", "lock": lock, "held_by": name}
+
+
+def queues(floor: Floor, inheritance: Inheritance, now: Instant) -> dict[str, Any]:
     """What waits by priority, and every agent with what it does."""
     oldest: dict[int, Instant] = {}
     for waiting in floor.line:
@@ -70,6 +120,7 @@ def queues(floor: Floor, now: Instant) -> dict[str, Any]:
         state = "idle" if agent.present else "set aside"
         if running is not None:
             state = "running" if running.stopping is None else "stopping"
+        gift = inheritance.gift(running.job.attempt.task) if running is not None else None
         agents.append(
             {
                 "name": agent.name,
@@ -78,6 +129,7 @@ def queues(floor: Floor, now: Instant) -> dict[str, Any]:
                 "capabilities": sorted(agent.kind.capabilities),
                 "task": running.job.task_id if running is not None else None,
                 "priority": running.priority if running is not None else None,
+                "inherited_from": gift.waiter.job.task_id if gift is not None else None,
             }
         )
     return {"queues": waits, "agents": agents}

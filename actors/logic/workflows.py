@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from actors.logic.transitions import INSTANCE_MOVES, TASK_MOVES
 from actors.model import (
+    LOCK_PLACEHOLDERS,
     MAX_TASKS,
     AgentName,
     EntityId,
@@ -26,6 +28,8 @@ from actors.model import (
     Workflow,
 )
 
+_PLACEHOLDER = re.compile("{(" + "|".join(map(re.escape, LOCK_PLACEHOLDERS)) + ")}")
+
 
 class Attempt:
     """The account of one attempt."""
@@ -42,6 +46,7 @@ class Attempt:
         "ready",
         "reason",
         "started",
+        "stood",
     )
 
     def __init__(self, number: int, ready: Instant) -> None:
@@ -56,6 +61,15 @@ class Attempt:
         self.error: ErrorInfo | None = None
         self.killed = False
         self.preempted_by: TaskKey | None = None
+        self.stood: tuple[tuple[Instant, Instant | None], ...] = ()
+        """From when until when it stood still, suspended; None: it still does."""
+
+    def stand_still(self, now: Instant) -> None:
+        self.stood = (*self.stood, (now, None))
+
+    def go_on(self, now: Instant) -> None:
+        if self.stood and self.stood[-1][1] is None:
+            self.stood = (*self.stood[:-1], (self.stood[-1][0], now))
 
 
 class Withdrawal(StrEnum):
@@ -255,6 +269,13 @@ class Instance:
 
     def task_key(self, task: Task) -> TaskKey:
         return TaskKey(self.key * MAX_TASKS + task.index)
+
+    def lock_key(self, task: Task) -> str | None:
+        """The key of the lock that the task must have to run: its text with what stands in braces filled in."""
+        if task.lock is None:
+            return None
+        names = {"entity.id": self.entity, "workflow.id": self.workflow.id, "task.id": task.id}
+        return _PLACEHOLDER.sub(lambda found: names[found[1]], task.lock)
 
     @property
     def priority(self) -> Priority:

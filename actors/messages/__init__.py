@@ -69,6 +69,7 @@ from actors.messages.router import (
 )
 from actors.messages.scheduler import (
     AgentReady,
+    AgingDue,
     AttemptEnded,
     AttemptNoted,
     AttemptStuck,
@@ -97,6 +98,7 @@ __all__ = [
     "ActionProbed",
     "ActionSuspended",
     "AgentReady",
+    "AgingDue",
     "AttemptAssigned",
     "AttemptClosed",
     "AttemptEnded",

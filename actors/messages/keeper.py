@@ -84,10 +84,11 @@ class AttemptClosed:
 
 @frozen
 class AttemptParked:
-    """An attempt is suspended and waits in line, alive."""
+    """An attempt is suspended and waits in line, alive; ``at`` is since when."""
 
     attempt: AttemptId
     preempted_by: TaskKey | None = None
+    at: Instant = 0
 
 
 @frozen

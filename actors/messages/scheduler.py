@@ -131,6 +131,11 @@ class MinRuntimeOver:
 
 
 @frozen
+class AgingDue:
+    """Timer: a task has waited so long that it ages."""
+
+
+@frozen
 class ExplainWaiting:
     """Complete the keeper's answer about a task and give it to the caller."""
 
@@ -177,6 +182,7 @@ ToScheduler: TypeAlias = (
     | AttemptNoted
     | NoteTaken
     | MinRuntimeOver
+    | AgingDue
     | ExplainWaiting
     | ReadQueues
     | ReadStats

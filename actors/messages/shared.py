@@ -28,6 +28,8 @@ class ReadyTask:
     job: Job
     order: int
     preemptions: int = 0
+    lock: str | None = None
+    """The key of the lock it must have to run; over all workflows at most one task has it."""
 
 
 @frozen

@@ -25,6 +25,7 @@ from actors.model.state import AttemptId, Entity, ErrorInfo, Job, Level, Origin,
 from actors.model.words import (
     ALL,
     DEFAULT_PRIORITY,
+    LOCK_PLACEHOLDERS,
     MAX_TASKS,
     NOBODY,
     NS_PER_MS,
@@ -56,6 +57,7 @@ from actors.model.words import (
 __all__ = [
     "ALL",
     "DEFAULT_PRIORITY",
+    "LOCK_PLACEHOLDERS",
     "MAX_TASKS",
     "NOBODY",
     "NS_PER_MS",

@@ -87,6 +87,8 @@ class Task:
     grace_ms: Millis = 100
     min_runtime_ms: Millis = 0
     max_preemptions: int | None = None
+    lock: str | None = None
+    """A text with ``{entity.id}``, ``{workflow.id}``, ``{task.id}``: at most one task runs per text it comes to."""
     queue_timeout_ms: Millis | None = None
     delivery: Delivery = Delivery.AT_LEAST_ONCE
     limits: Limits | None = None
@@ -170,6 +172,8 @@ class Settings:
     """Types beside the built-in ones."""
     on_unknown_entity: OnUnknownEntity = OnUnknownEntity.ADD
     max_infra_losses: int = 3
+    starvation_ms: Millis | None = None
+    """A wait that aging keeps every task below as long as agents come free; None: no aging."""
     reconcile_ms: Millis = 100
     max_waiting_events: int = 10_000
     max_remembered_ids: int = 50_000

@@ -29,6 +29,8 @@ MAX_TASKS = 4096
 NS_PER_MS = 1_000_000
 NOBODY = ReplyId(0)
 DEFAULT_PRIORITY = 2
+LOCK_PLACEHOLDERS = ("entity.id", "workflow.id", "task.id")
+"""What may stand in braces in a task's ``lock``."""
 ALL = "all"
 """The capability that makes an agent fit for every task."""
 

@@ -92,6 +92,9 @@ class SettingsShape(Shape):
     """Whether an event about an entity that the table does not know adds it or is rejected."""
     max_infra_losses: Count = _default("max_infra_losses")
     """How often a task runs again after its process was lost, until it fails."""
+    starvation_ms: Wait | None = None
+    """What waits half of it goes before all but priority 0; so nothing waits as long, while agents come free.
+    Not given: order is by priority alone."""
     reconcile_ms: Wait = _default("reconcile_ms")
     """How often changed entities are looked at for work no event called for."""
     max_waiting_events: Positive = _default("max_waiting_events")

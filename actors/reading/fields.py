@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from actors.model import LOCK_PLACEHOLDERS
+from actors.reading.nodes import clip
 
 MAX_ID = 200
 MAX_TEXT = 1_000
@@ -56,6 +60,16 @@ def _check_filled(value: Any) -> str:
     return text
 
 
+def _check_lock(value: Any) -> str:
+    text = _check_filled(value)
+    for part in re.split(r"(\{[^{}]*\})", text)[1::2]:
+        if part[1:-1] not in LOCK_PLACEHOLDERS:
+            raise wrong(f"has no placeholder '{clip(part, 40)}'; there are {', '.join(_PLACEHOLDERS)}")
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text)):
+        raise wrong(f"has a brace that belongs to no placeholder; there are {', '.join(_PLACEHOLDERS)}")
+    return text
+
+
 def _check_condition(value: Any) -> str:
     if not isinstance(value, str):
         raise wrong("must be a condition in CEL, as text, such as entity.priority <= 0")
@@ -83,11 +97,23 @@ def id_schema() -> dict[str, Any]:
     return {"anyOf": [text, {"type": "integer"}]}
 
 
+_PLACEHOLDERS = tuple("{" + name + "}" for name in LOCK_PLACEHOLDERS)
 _TEXT_SCHEMA: dict[str, Any] = {"type": "string", "maxLength": MAX_TEXT}
 
 Id: TypeAlias = Annotated[str, BeforeValidator(check_id), WithJsonSchema(id_schema())]
 Text: TypeAlias = Annotated[str, BeforeValidator(_check_text), WithJsonSchema(_TEXT_SCHEMA)]
 Filled: TypeAlias = Annotated[str, BeforeValidator(_check_filled), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1})]
+Lock: TypeAlias = Annotated[
+    str,
+    BeforeValidator(_check_lock),
+    WithJsonSchema(
+        {
+            **_TEXT_SCHEMA,
+            "minLength": 1,
+            "pattern": "^([^{}]|" + "|".join(re.escape(name) for name in _PLACEHOLDERS) + ")+$",
+        }
+    ),
+]
 Unset: TypeAlias = Annotated[None, BeforeValidator(_check_unset), WithJsonSchema({"type": "null"})]
 Cel: TypeAlias = Annotated[str, BeforeValidator(_check_condition), WithJsonSchema({"type": "string", "minLength": 1})]
 Argument: TypeAlias = Annotated[

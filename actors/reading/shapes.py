@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.model import MAX_TASKS, Backoff, Coalesce, Delivery, Isolation, OnPreempt, Task, Trigger, Workflow
-from actors.reading.fields import Argument, Cel, Count, Duration, Filled, Id, Positive, Text, Wait
+from actors.reading.fields import Argument, Cel, Count, Duration, Filled, Id, Lock, Positive, Text, Wait
 
 
 class Shape(BaseModel):
@@ -112,6 +112,9 @@ class TaskShape(Shape):
     """An attempt is not preempted before it has run so long."""
     max_preemptions: Count | None = None
     """After so many it is not preempted again."""
+    lock: Lock | None = None
+    """At most one task at a time runs with the same lock, over all workflows. A text in which {entity.id},
+    {workflow.id} and {task.id} are filled in."""
     queue_timeout_ms: Wait | None = None
     """It fails if it has not started after so long."""
     delivery: Annotated[Delivery, Field(strict=False)] = _task("delivery")

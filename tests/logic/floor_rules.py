@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from actors.effects import KEEPER
 from actors.logic.fleet import Running
 from actors.logic.floor import Floor
 from actors.logic.ready import Waiting
-from actors.model import StopReason
+from actors.logic.scheduling import Scheduling
+from actors.messages import AttemptAssigned, AttemptClosed, AttemptParked
+from actors.model import AttemptId, OutcomeKind, StopReason, TaskKey
 from actors.views import InstanceView, TaskView
 from tests.logic.worlds import World
 
@@ -32,6 +35,52 @@ def check_always(floor: Floor) -> None:
         if waiting.reserved is not None:
             assert floor.fleet.agents[waiting.reserved].reserved_for is waiting, "S7: reserved, and nobody comes"
     _check_counts(floor)
+    _check_locks(floor)
+
+
+def _check_locks(floor: Floor) -> None:
+    """A lock is held by who runs, is freed an agent for, stands still, is set aside or being ended; by one."""
+    wanted = {r.attempt.task: r.waiting.lock for r in [*floor.running.values(), *floor.set_aside.values()]}
+    inside = [w for w in floor.line if w.reserved is not None or w.home is not None]
+    wanted |= {w.job.attempt.task: w.lock for w in inside}
+    holders = dict(floor.line.locks.holders)
+    held = {task: lock for task, lock in wanted.items() if lock is not None}
+    assert len(set(held.values())) == len(held), f"a lock has two holders: {held}"
+    ending = {attempt.task for attempt in floor.ending}
+    assert {task: lock for lock, task in holders.items() if task not in ending} == held
+
+
+def check_inherited(scheduling: Scheduling) -> None:
+    """Law 8 by the plainest reckoning: look at everybody, again and again, until nothing changes any more."""
+    floor = scheduling.floor
+    assert not floor.line.changed
+    one: dict[TaskKey, Waiting | Running] = {w.job.attempt.task: w for w in floor.line} | dict(floor.running)
+    counts = {task: each.own for task, each in one.items()}
+    heirs = {("lock", lock): task for lock, task in floor.line.locks.holders.items()}
+    for workflow, limit in floor.limits.items():
+        inside = [task for task in floor.inside[workflow] if floor.is_inside(task)]
+        if inside and floor.taken[workflow] >= limit:
+            heirs["limit", workflow] = inside[0]
+    while True:
+        before = dict(counts)
+        for waiting in floor.line:
+            over = _waits_for(floor, waiting, counts[waiting.job.attempt.task])
+            heir = None if over is None else heirs.get(over)
+            if heir in counts:
+                counts[heir] = min(counts[heir], counts[waiting.job.attempt.task])
+        if counts == before:
+            break
+    assert {task: each.priority for task, each in one.items()} == counts, "law 8"
+
+
+def _waits_for(floor: Floor, waiting: Waiting, priority: int) -> tuple[str, str] | None:
+    """What somebody else has that it needs to start."""
+    workflow, lock = waiting.need.workflow, waiting.lock
+    if workflow in floor.held or waiting.reserved is not None:
+        return None
+    if lock is not None and not floor.line.locks.open_to(lock, waiting.job.attempt.task, priority):
+        return ("lock", lock) if floor.fleet.fitting(waiting.need.capabilities) else None
+    return ("limit", str(workflow)) if workflow in floor.limits else None
 
 
 def _check_counts(floor: Floor) -> None:
@@ -67,6 +116,9 @@ def check_at_rest(floor: Floor) -> None:
 
 def _blocked(floor: Floor, waiting: Waiting) -> bool:
     limit = floor.limits.get(waiting.need.workflow)
+    lock = waiting.lock
+    if lock is not None and not floor.line.locks.open_to(lock, waiting.job.attempt.task, waiting.priority):
+        return True
     return waiting.need.workflow in floor.held or (limit is not None and floor.taken[waiting.need.workflow] >= limit)
 
 
@@ -82,6 +134,9 @@ def check_over(world: World) -> None:
     assert not len(floor.line)
     left = (floor.running, floor.set_aside, floor.ending, floor.unrecorded, +floor.taken, floor.suspended)
     assert not any(left), left
+    kept = (floor.line.locks, floor.line.rows, floor.succession, world.scheduling.inheritance)
+    assert not [len(each) for each in kept if len(each)], "locks, places and gifts of nobody"
+    check_work(world)
     assert all(agent.present and agent.reserved_for is None for agent in floor.fleet)
     assert not [key for key in world.timers if key[1] != "timeout"]
     for instance in world.instances():
@@ -113,3 +168,30 @@ def _check_counters(task: TaskView) -> None:
     assert sum(failed[:-1]) <= task.retries <= min(sum(failed), task.max_retry), f"S8: {task.id}: {ends}"
     assert sum(lost[:-1]) <= task.infra_losses <= sum(lost), f"{task.id}: {ends}"
     assert ends[:-1].count(("stopped", "preempt")) <= task.preemptions, f"{task.id}: {ends}"
+
+
+def check_work(world: World) -> None:
+    """The account of what attempts did, against the log of what was reported about them."""
+    stood: Counter[AttemptId] = Counter()
+    since: dict[AttemptId, int] = {}
+    ran, wasted, made_way = 0, 0, 0
+    for _, to, message in world.sent:
+        if to != KEEPER:
+            continue
+        if isinstance(message, AttemptParked):
+            since[message.attempt] = message.at
+            made_way += 1
+        elif isinstance(message, AttemptAssigned) and message.resumed:
+            stood[message.attempt] += message.at - since.pop(message.attempt)
+        elif isinstance(message, AttemptClosed):
+            outcome, attempt = message.outcome, message.attempt
+            stopped = outcome.kind is OutcomeKind.STOPPED and message.reason is not None
+            made_way += stopped and message.reason is StopReason.PREEMPT
+            if outcome.began is not None:
+                still = stood[attempt] + (outcome.ended - since.pop(attempt) if attempt in since else 0)
+                ran += outcome.ended - outcome.began - still
+                if stopped or outcome.kind is OutcomeKind.LOST:  # No story here saves a checkpoint and is suspended.
+                    wasted += outcome.ended - (outcome.saved or outcome.began) - still
+    accounts = world.keeping._attempts.accounts
+    assert (accounts.ran_ns, accounts.wasted_ns.total(), accounts.preemptions) == (ran, wasted, made_way)
+    assert accounts.useful_ns + accounts.wasted_ns.total() == accounts.ran_ns

@@ -138,7 +138,7 @@ class Machine:
         names = [(AgentName(f"{g.name}_{n}"), g.capabilities) for g in self.settings.agents for n in range(g.count)]
         self.calendar = Calendar(UTC, BEGINNING)
         self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store")
-        self.scheduling = Scheduling(self.definitions.workflows, names)
+        self.scheduling = Scheduling(self.definitions.workflows, names, starvation_ms=self.settings.starvation_ms)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
         self.logic: dict[str, Any] = {

@@ -96,7 +96,7 @@ class LineMachine(RuleBasedStateMachine):
     def pass_over_the_best(self) -> None:
         best = self.line.best()
         assert best is not None
-        self.line.pass_over(best)
+        self.line.pass_over(best.need)
         self.passed.add(best.need)
 
     @rule()

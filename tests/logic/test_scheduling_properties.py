@@ -14,7 +14,7 @@ from actors.effects import KEEPER, SCHEDULER
 from actors.messages import Cancel, PauseWorkflow, PutEntity, ReadInstances, ResolveTask, RunWorkflow, SetPriority
 from actors.model import Backoff, Delivery, EntityId, EntitySeed, Isolation, OnPreempt, OutcomeKind, WorkflowId
 from actors.views import InstanceView
-from tests.logic.floor_rules import check_always, check_at_rest, check_over
+from tests.logic.floor_rules import check_always, check_at_rest, check_inherited, check_over
 from tests.logic.worlds import Action, World, chain, group, task, workflow
 
 ASLEEP = OnPreempt.SUSPEND
@@ -36,6 +36,16 @@ WORKFLOWS = (
     workflow(
         "join", task("left"), task("right", priority=0), task("last", after=("left", "right"), queue_timeout_ms=90)
     ),
+    workflow("locked", task("locked", lock="shared", max_preemptions=3), priority=6),
+    workflow(
+        "frozen", task("frozen", lock="shared", isolation=Isolation.PROCESS, on_preempt=ASLEEP), priority=5,
+        max_concurrent=1,
+    ),
+    workflow(
+        "wants", task("wants", lock="shared"), task("more", after=("wants",), lock="shared"), priority=1,
+        max_concurrent=1,
+    ),
+    workflow("keyed", task("keyed", lock="{workflow.id}", capabilities=frozenset({"gpu"})), priority=3),
 )  # fmt: skip
 NAMES = tuple(str(w.id) for w in WORKFLOWS)
 GROUPS = (group("wide", 2, "all"), group("gpu", 1, "gpu"), group("plain", 1, "cpu"))
@@ -48,8 +58,8 @@ STEPS = st.sampled_from(
 class Story:
     """A world in which anything may come next; ``number`` says what it comes to."""
 
-    def __init__(self) -> None:
-        self.world = World(*WORKFLOWS, groups=GROUPS)
+    def __init__(self, starvation_ms: int | None = None) -> None:
+        self.world = World(*WORKFLOWS, groups=GROUPS, starvation_ms=starvation_ms)
         self.world.deaf.add("stone")
         self.entities: Counter[str] = Counter()
         self.begun = 0
@@ -120,14 +130,20 @@ class Story:
 
 
 @settings(max_examples=200, deadline=None, database=None)
-@given(steps=st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=30, max_size=150))
-def test_whatever_happens_the_rules_hold_and_everything_ends(steps: list[tuple[str, int]]) -> None:
-    story = Story()
+@given(
+    steps=st.lists(st.tuples(STEPS, st.integers(0, 999)), min_size=30, max_size=150),
+    starvation_ms=st.sampled_from([None, 80]),
+)
+def test_whatever_happens_the_rules_hold_and_everything_ends(
+    steps: list[tuple[str, int]], starvation_ms: int | None
+) -> None:
+    story = Story(starvation_ms)
     floor = story.world.scheduling.floor
 
     for what, number in steps:
         story.step(what, number)
         check_always(floor)
+        check_inherited(story.world.scheduling)
         if not any(story.world.inbox.values()):
             check_at_rest(floor)
     story.drain()

@@ -16,6 +16,7 @@ from actors.messages import (
     Bootstrap,
     Cancel,
     EventAnswer,
+    ExplainTask,
     Note,
     Publish,
     PutEntity,
@@ -197,6 +198,17 @@ class World(Machine):
         return [str(change.type) for change in self.changes]
 
 
+def explained(world: World, label: str) -> dict[str, Any]:
+    """What the engine says of why a task is where it is."""
+    facts: dict[str, Any] = world.ask(KEEPER, ExplainTask(world.task(label).id))
+    return facts
+
+
+def why(world: World, label: str) -> str:
+    text: str = explained(world, label)["why"]
+    return text
+
+
 def full_world(*workflows: Workflow, agents: int, **settings: Any) -> World:
     """A world whose agents all run one long low-priority ``study`` each, at priority 2, started in order.
 
@@ -211,6 +223,6 @@ def full_world(*workflows: Workflow, agents: int, **settings: Any) -> World:
 
 
 __all__ = [
-    "OVERLOADED", "Action", "StopReason", "When", "World", "chain", "full_world", "group", "label", "on_data",
-    "task", "workflow",
+    "OVERLOADED", "Action", "StopReason", "When", "World", "chain", "explained", "full_world", "group", "label",
+    "on_data", "task", "why", "workflow",
 ]  # fmt: skip
