@@ -54,6 +54,9 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        if run.status is not TaskStatus.PENDING:
+            run.attempt.agent = message.agent  # A rebuilt scheduler tells again what it found running.
+            return
         run.withdrawing = None if run.withdrawing is Withdrawal.QUEUE_TIMEOUT else run.withdrawing
         run.attempt.agent = message.agent
         run.attempt.assigned = run.attempt.assigned or message.at
@@ -78,14 +81,17 @@ class Attempts:
 
     def parked(self, message: AttemptParked, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is not None:
-            instance, run = found
-            run.move(TaskStatus.PENDING)
+        if found is None or found[1].status is not TaskStatus.RUNNING or message.agent is None:
+            return
+        instance, run = found
+        run.move(TaskStatus.PENDING)
+        run.attempt.stand_still(message.agent, message.at)
+        if not message.again:
             run.preemptions += 1
-            run.attempt.stand_still(message.at)
             self._state.touch_accounts()
             self.accounts.suspended()
-            self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, self._preemptor(message.preempted_by))
+        by = self._preemptor(message.preempted_by)
+        self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, by)
 
     def closed(self, message: AttemptClosed, now: Instant) -> None:
         """Record how an attempt ended, and go on from there; the scheduler is told in any case."""
@@ -148,6 +154,9 @@ class Attempts:
                 run.losses += 1
                 type_ = ChangeType.TASK_LOST
                 detail = {"error": error_text(judgement.error)}
+            case _ if message.agent is None and message.outcome.began is None:
+                self._instances.make_ready(instance, run, now)  # No agent was ever told of it.
+                return
             case _:
                 return  # The engine stops; it stays pending.
         self._out.task_change(type_, now, instance, run, detail)
@@ -224,6 +233,9 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        if message.number and message.number == run.attempt.noted:
+            return  # It was recorded, and its credit was lost in a crash.
+        run.attempt.noted = message.number
         note = message.note
         if note.checkpoint is not None:
             run.restored = note.checkpoint

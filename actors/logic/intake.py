@@ -59,8 +59,9 @@ class Intake:
 
     def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
         event = forwarded.event
-        self._state.derived_out -= forwarded.derived
         identity = forwarded.ids[-1]
+        if forwarded.derived:
+            self._state.derived_back(identity)
         seen = self._seen.get(identity)
         if seen is not None:
             self.counts["duplicates"] += 1

@@ -16,6 +16,7 @@ from actors.logic.history import Calendar
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.restoring import Restoring
 from actors.logic.state import State
 from actors.logic.steering import Steering
 from actors.messages import (
@@ -34,7 +35,9 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RouterRestarted,
     RunWorkflow,
+    SchedulerRestarted,
     SetPriority,
     TasksRevised,
     TaskWithdrawn,
@@ -77,6 +80,7 @@ class Keeping:
         )
         self._steering = Steering(state, books)
         self._asking = Asking(state, books, self._steering)
+        self._restoring = Restoring(books, self._steering)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
         """Nothing: its state is all there, and so are its timers."""
@@ -128,6 +132,8 @@ class Keeping:
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
             case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
                 self._steering.receive(message, now)
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)
             case _:
                 self._asking.receive(message)
         return []
@@ -137,8 +143,9 @@ class Keeping:
         if self.state.pending and not self.state.reconcile_set:
             self.state.reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
-        self.state.derived_out += len(self._out.derived)
+        self.state.derived_sent(self._out.derived)
         self._asking.settle()
+        self._restoring.settle()
         effects = self._out.flush()
         self.state.over = True
         return effects

@@ -25,7 +25,7 @@ How a new piece of state comes under this, in the order of preference:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -35,7 +35,7 @@ from actors.logic.lanes import Lanes
 from actors.logic.remembered import Remembered
 from actors.logic.rows import Row
 from actors.logic.workflows import Attempt, Instance, Revising, Run
-from actors.model import EntityId, InstanceKey, ReplyId, Settings, WorkflowId
+from actors.model import EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
 from actors.views import ChangeType
 
 Noted: TypeAlias = Instance | Run | Attempt | Revising | Row | Accounts
@@ -44,7 +44,7 @@ Seen: TypeAlias = tuple[str | int, ...]
 
 _ABSENT = object()
 _VALUES = (
-    "derived_out", "keys", "orders", "reconcile_set", "second", "sequence", "watched", "working",
+    "derived_number", "keys", "orders", "reconcile_set", "second", "sequence", "watched", "working",
     "pending", "taken",
 )  # fmt: skip
 """Noted as they are when a batch begins."""
@@ -82,6 +82,7 @@ class State:
         "accounts",
         "attempts_by_verdict",
         "dead_letters",
+        "derived_number",
         "derived_out",
         "events",
         "idle_waiters",
@@ -119,8 +120,9 @@ class State:
         """Names used for an entity in this second, so that readable ids never collide."""
         self.seen: Remembered[Seen] = Remembered(settings.max_remembered_ids)
         self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=settings.max_dead_letters)
-        self.derived_out = 0
-        """Derived events on their way through the router."""
+        self.derived_out: dict[str, tuple[int, Event]] = {}
+        """Derived events on their way through the router, by id; numbered in order."""
+        self.derived_number = 0
         self.events = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
         self.instances_by_end = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 0)
         self.attempts_by_verdict = dict.fromkeys(map(str, Verdict), 0)
@@ -200,6 +202,19 @@ class State:
         if known is None:
             known = self._keyed[id(held)] = (held, {})
         known[1].setdefault(key, held.get(key, _ABSENT))
+
+    def derived_sent(self, events: Sequence[Event]) -> None:
+        """These follow from recorded outcomes and are with the router until they come back."""
+        for event in events:
+            assert event.id is not None
+            self.derived_number += 1
+            self.note(self.derived_out, event.id)
+            self.derived_out[event.id] = (self.derived_number, event)
+
+    def derived_back(self, identity: str) -> None:
+        if identity in self.derived_out:
+            self.note(self.derived_out, identity)
+            del self.derived_out[identity]
 
     # --- undoing ---------------------------------------------------------------------------------
 

@@ -39,7 +39,9 @@ class Attempt:
         "assigned",
         "ended",
         "error",
+        "home",
         "killed",
+        "noted",
         "number",
         "outcome",
         "preempted_by",
@@ -61,10 +63,15 @@ class Attempt:
         self.error: ErrorInfo | None = None
         self.killed = False
         self.preempted_by: TaskKey | None = None
+        self.noted = 0
+        """The number of its newest note."""
+        self.home: AgentName | None = None
+        """Who suspended it last."""
         self.stood: tuple[tuple[Instant, Instant | None], ...] = ()
         """From when until when it stood still, suspended; None: it still does."""
 
-    def stand_still(self, now: Instant) -> None:
+    def stand_still(self, home: AgentName, now: Instant) -> None:
+        self.home = home
         self.stood = (*self.stood, (now, None))
 
     def go_on(self, now: Instant) -> None:
