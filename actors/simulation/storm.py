@@ -11,7 +11,7 @@ from typing import Any
 
 from actors.effects import Effect, Send
 from actors.logic.working import KILLABLE
-from actors.messages import ActionNoted, Note
+from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt
 from actors.model import NS_PER_MS, Definitions, Instant, Job, OutcomeKind
 from actors.simulation.channels import Channels
 from actors.simulation.choices import Choices
@@ -23,6 +23,8 @@ from actors.simulation.watching import Watcher
 LONG = 3_600_000 * NS_PER_MS
 _TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
 _PAUSES_MS = (1, 5, 20, 110)
+REPEATABLE = frozenset({AttemptEnded, AttemptClosed, CancelAttempt, ReleaseAttempt})
+"""Messages that may come twice: who was rebuilt, or serves one that was, says again what may have been lost."""
 
 
 class Storm:
@@ -84,6 +86,10 @@ class Storm:
         if not len(self.channels):
             return False
         name, batch = self.channels.take(self.choices)
+        for sender, message in batch:
+            if type(message) in REPEATABLE and self.choices.pick(12) == 1:
+                self.watcher.repeated(message)
+                self.channels.post(sender, name, message)
         self.feed(name, [message for _, message in batch])
         return True
 

@@ -15,6 +15,9 @@ class Watcher:
     def sent(self, sender: str, to: str, message: Any) -> None:
         """A message is on its way."""
 
+    def repeated(self, message: Any) -> None:
+        """A message that has just been read will come once more."""
+
     def took(self, name: str, message: Any, effects: list[Effect], now: Instant) -> None:
         """An actor's logic has received one message of a batch that has gone through."""
 

@@ -86,6 +86,8 @@ class Observer(Watcher):
         rule("law 3", end is not None, f"{attempt} is reported as ended and was not")
         assert end is not None
         rule("law 3", outcome.kind is end[0], f"{attempt} ended {end[0]} and is reported {outcome.kind}")
+        ordered = reason in (None, StopReason.TIMEOUT) or reason in self._ordered[attempt]
+        rule("S3", ordered, f"{attempt} is reported as stopped for {reason}, which nobody ordered")
         crossed = reason is not None and outcome.kind is OutcomeKind.COMPLETED
         self.seen["completions that crossed a stop"] += crossed
 
@@ -105,6 +107,9 @@ class Observer(Watcher):
             self._counted.add((change.task_id, kind))
         elif kind == "task_retried":
             rule("S8", change.detail["retry"] <= change.detail["max_retry"], f"{change.task_id}: too many retries")
+
+    def repeated(self, message: Any) -> None:
+        self.seen["redeliveries"] += 1
 
     # --- batches ---------------------------------------------------------------------------------
 
