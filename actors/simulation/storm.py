@@ -90,23 +90,23 @@ class Storm:
             if type(message) in REPEATABLE and self.choices.pick(12) == 1:
                 self.watcher.repeated(message)
                 self.channels.post(sender, name, message)
-        self.feed(name, [message for _, message in batch])
+        self.feed(name, batch)
         return True
 
-    def feed(self, name: str, batch: list[Any]) -> None:
+    def feed(self, name: str, batch: list[tuple[str, Any]]) -> None:
         """As the shell does: take all, decide once, then do what was asked for, in order."""
         parts, watcher = self.parts, self.watcher
         logic = parts.logics[name]
         effects: list[Effect] = []
-        taken: list[tuple[Any, list[Effect]]] = []
-        for message in batch:
+        taken: list[tuple[str, Any, list[Effect]]] = []
+        for sender, message in batch:
             led_to = logic.receive(message, parts.now)
-            taken.append((message, led_to))
+            taken.append((sender, message, led_to))
             effects += led_to
         decided = logic.settle(parts.now)
-        for message, led_to in taken:
-            watcher.took(name, message, led_to, parts.now)
-        watcher.settled(name, decided, parts.now)
+        for sender, message, led_to in taken:
+            watcher.took(sender, name, message, led_to)
+        watcher.settled(name, decided)
         self.perform(name, effects + decided)
         check = getattr(logic, "check", None)
         if check is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.effects import Effect
-from actors.model import Instant, Outcome
+from actors.model import Outcome
 from actors.simulation.runner import Action
 
 
@@ -18,10 +18,10 @@ class Watcher:
     def repeated(self, message: Any) -> None:
         """A message that has just been read will come once more."""
 
-    def took(self, name: str, message: Any, effects: list[Effect], now: Instant) -> None:
+    def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
         """An actor's logic has received one message of a batch that has gone through."""
 
-    def settled(self, name: str, effects: list[Effect], now: Instant) -> None:
+    def settled(self, name: str, effects: list[Effect]) -> None:
         """The batch is at its end, and this was decided; nothing of it has been performed yet."""
 
     def effect(self, name: str, effect: Effect) -> None:

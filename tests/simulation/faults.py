@@ -73,7 +73,7 @@ def _limit_off_by_one(init: Wrap) -> Wrap:
 
 def _starts_not_counted(count: Wrap) -> Wrap:
     def patched(self: Floor, workflow: Any, change: int) -> None:
-        count(self, workflow, 0 if change > 0 else change)
+        count(self, workflow, min(change, 0))
 
     return patched
 

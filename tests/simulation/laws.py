@@ -1,4 +1,4 @@
-"""The laws of scheduling as an observer sees them: is what the scheduler orders lawful, by what it was told?"""
+"""The laws of scheduling as an observer sees them: what the scheduler orders, held to what it was told."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ class Laws:
                 self._preempt(AgentName(to), attempt, now, suspend=isinstance(message, SuspendAttempt))
             case CancelAttempt(attempt, reason):
                 runs = told.runs.get(attempt.task)
-                rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}")
+                rule(
+                    "S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}"
+                )
                 assert runs is not None
                 runs.stopping = reason
             case TaskWithdrawn(task):
@@ -176,7 +178,7 @@ class Laws:
             if other.key < chosen.key and agent.fits(other.job) and told.startable(other):
                 if self._blocked_meanwhile(other, chosen):
                     continue
-                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "  # type: ignore[misc]
+                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip
 
     def _blocked_meanwhile(self, other: Waits, chosen: Waits) -> bool:
@@ -222,7 +224,7 @@ class Laws:
             if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
                 continue
             worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
-            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")  # type: ignore[misc]
+            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
         free = [agent.name for agent in told.agents.values() if agent.takes(urgent)]
         rule("law 2", not free, lambda: f"{names}, beside {free}")
 
@@ -231,7 +233,8 @@ class Laws:
         runs = told.runs.get(attempt.task)
         report = self._suspended.pop(attempt, None)
         rule("S3", runs is not None and report is not None, f"{attempt} is parked and was not suspended")
-        assert runs is not None and report is not None
+        assert runs is not None
+        assert report is not None
         rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
         told.freed(runs, held=False)
         old = runs.waited

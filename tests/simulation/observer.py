@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from actors.effects import KEEPER, ROUTER, SCHEDULER, Broadcast, Effect, Interrupt, Kill, Reply, Save
-from actors.logic.working import KILLABLE
+from actors.effects import SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
     AgentReady,
     AttemptClosed,
@@ -20,7 +19,7 @@ from actors.messages import (
     EndSuspended,
     EventBatch,
 )
-from actors.model import AgentName, AttemptId, Definitions, Instant, Outcome, OutcomeKind, ReplyId, StopReason, TaskKey
+from actors.model import AgentName, AttemptId, Definitions, Outcome, OutcomeKind, ReplyId, StopReason, TaskKey
 from actors.simulation.parts import Parts
 from actors.simulation.runner import Action
 from actors.simulation.watching import Watcher
@@ -48,6 +47,9 @@ class Observer(Watcher):
         self.ends: dict[AttemptId, tuple[OutcomeKind, StopReason | None, bool]] = {}
         """How actions ended, what they had been told, and whether they were given up before."""
         self.forwarded = 0
+        """Ids that reached the keeper, those that merged on the way counted too."""
+        self.forwarded_batches = 0
+        """Events that reached the keeper."""
         self._ordered: defaultdict[AttemptId, set[StopReason]] = defaultdict(set)
         self._done: set[TaskKey] = set()
         self._newest: dict[TaskKey, int] = {}
@@ -69,6 +71,7 @@ class Observer(Watcher):
                     self._changed(change)
             case EventBatch(_, events):
                 self.forwarded += sum(len(event.ids) for event in events)
+                self.forwarded_batches += len(events)
             case AttemptEnded(_, _, attempt, outcome, reason):
                 self._reported(attempt, outcome, reason)
             case AttemptClosed(attempt, _, outcome, _):
@@ -113,19 +116,21 @@ class Observer(Watcher):
 
     # --- batches ---------------------------------------------------------------------------------
 
-    def took(self, name: str, message: Any, effects: list[Effect], now: Instant) -> None:
+    def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
         if name == SCHEDULER:
             assert self.laws is not None
+            assert self.parts is not None
             if isinstance(message, AttemptEnded):
                 runs = self.laws.told.runs.get(message.attempt.task)
                 crossed = runs is not None and runs.stopping is StopReason.PREEMPT
                 self.seen["ends that crossed a cancel"] += crossed and message.reason is None
-            self.laws.took(message, effects, now)
+            self.laws.took(message, effects, self.parts.now)
 
-    def settled(self, name: str, effects: list[Effect], now: Instant) -> None:
+    def settled(self, name: str, effects: list[Effect]) -> None:
         if name == SCHEDULER:
             assert self.laws is not None
-            self.laws.settled(effects, self._reserved(), now)
+            assert self.parts is not None
+            self.laws.settled(effects, self._reserved(), self.parts.now)
 
     def _reserved(self) -> dict[TaskKey, AgentName]:
         assert self.parts is not None
@@ -192,6 +197,3 @@ class Observer(Watcher):
         rule("S6", sum(a.suspended for a in live) <= agents, "too many stand still")
         rule("S6", sum(a.abandoned for a in live) <= agents, "too many are set aside")
         self.seen["suspended"] += any(a.suspended for a in live)
-
-
-__all__ = ["KEEPER", "KILLABLE", "ROUTER", "Broadcast", "Observer"]
