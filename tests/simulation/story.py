@@ -31,7 +31,7 @@ from tests.simulation.reckoning import reckon
 from tests.simulation.scenarios import ENTITIES, FILLER, Scenario, scenario
 from tests.simulation.told import rule
 
-STEPS = 160
+STEPS = 130
 _CHATTER = (
     "ChangesMade",
     "PrioritiesChanged",
@@ -179,8 +179,9 @@ class Story:
         what = self.choices.pick(100)
         storm = self.storm
         if what < 58:
-            if not storm.deliver():
-                self.outside()
+            for _ in range(1 + self.choices.pick(6)):
+                if not storm.deliver():
+                    self.outside()
         elif what < 68:
             storm.act()
         elif what < 86:
