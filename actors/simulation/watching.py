@@ -18,6 +18,15 @@ class Watcher:
     def repeated(self, message: Any) -> None:
         """A message that has just been read will come once more."""
 
+    def crashed(self, name: str, in_hand: str) -> None:
+        """An actor's logic has crashed, and a fresh one is about to begin."""
+
+    def quarantined(self, name: str, message: Any) -> None:
+        """This message has crashed its receiver twice and is given up."""
+
+    def lost(self, name: str, messages: list[tuple[str, Any]]) -> None:
+        """Messages that were on their way to an actor are gone with its inbox."""
+
     def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
         """An actor's logic has received one message of a batch that has gone through."""
 
