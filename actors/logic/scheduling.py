@@ -67,6 +67,11 @@ class Scheduling:
         self._orders = Orders(self.floor)
         self._rebuilding = Rebuilding(self.floor, self._reports, generation) if generation else None
 
+    @property
+    def knows(self) -> bool:
+        """Whether it knows its floor: always, but for a while after a crash."""
+        return self._rebuilding is None
+
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         """After a crash, ask the keeper and the agents."""
         return [] if self._rebuilding is None else self._rebuilding.begin()
