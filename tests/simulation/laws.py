@@ -266,12 +266,14 @@ class Laws:
         Law 5: neither could one that has aged, except an agent that was freed for more important work.
         """
         told = self.told
-        its_own = told.reserved.get(chosen.task) == agent.name
+        due = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
+        sooner = all(chosen is other or chosen.key < other.key for other in due)
+        rule("law 2", sooner, lambda: f"{chosen.job.task_id} starts on {agent.name}, which was freed for {due}")
         for other in told.line.values():
-            if its_own and chosen.key < other.key:
+            if due and due[0].key < other.key:
                 continue
             if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
-                if other.key > chosen.key and (other.task in told.reserved or self._hidden(other, agent)):
+                if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent)):
                     continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
                 rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip

@@ -228,6 +228,8 @@ def refill(told: Told, floor: Floor) -> None:
     locks = {task: lock for lock, task in floor.line.locks.holders.items()}
     told.ending = {attempt: locks.get(attempt.task) for attempt in floor.ending}
     told.runs = {task: _runs(running) for task, running in floor.running.items()}
+    for running in floor.no_room:
+        told.runs[running.attempt.task].ripe = True
     told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
     told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
     told.reserved = {a.reserved_for.job.attempt.task: a.name for a in floor.fleet if a.reserved_for is not None}
@@ -249,8 +251,7 @@ def _waits(waiting: Waiting) -> Waits:
 
 def _runs(running: Running) -> Runs:
     agent = running.agent
-    ripe = not running.held_back or running.job.task.delivery is Delivery.AT_MOST_ONCE
     return Runs(
         _waits(running.waiting), agent.name, agent.incarnation, running.serial, running.assigned_at, running.priority,
-        running.own, running.sent, running.stopping, running.suspending, running.stuck, ripe,
+        running.own, running.sent, running.stopping, running.suspending, running.stuck, not running.held_back,
     )  # fmt: skip
