@@ -215,6 +215,7 @@ class Observer(Watcher):
         live = self.parts.runner.actions.values()
         held = sum(not (a.suspended or a.abandoned) for a in live)
         rule("S6", held <= agents, f"{held} run on {agents} agents")
-        rule("S6", sum(a.suspended for a in live) <= agents, "too many stand still")
+        # While one is on its way to go on, another may be suspended in its place.
+        rule("S6", sum(a.suspended for a in live) <= 2 * agents, "too many stand still")
         rule("S6", sum(a.abandoned for a in live) <= agents, "too many are set aside")
         self.seen["suspended"] += any(a.suspended for a in live)
