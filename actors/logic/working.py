@@ -191,6 +191,15 @@ class Working:
             case _:
                 return []
 
+    def check(self) -> None:
+        """Assert what must be true of it after every batch."""
+        assert self._job is None or self._reaping is None, "works before it has come back"
+        assert not (self._final and self._job), "works though it was taken out"
+        assert self._stopping is None or self._job is None or self._grace_at or self._suspending, (
+            "stops without a bound"
+        )
+        assert self._job is None or self._job.attempt not in self._aside, "runs what it has set aside"
+
     def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         return []
 
