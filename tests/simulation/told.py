@@ -213,7 +213,8 @@ def _waits(waiting: Waiting) -> Waits:
 def _runs(running: Running, floor: Floor) -> Runs:
     agent = running.agent
     ripe = not running.held_back or running in floor.no_room
+    since = 0  # Of when it was assigned, its agent and the crashed scheduler know different instants.
     return Runs(
-        _waits(running.waiting), agent.name, agent.incarnation, running.serial, running.assigned_at, running.priority,
+        _waits(running.waiting), agent.name, agent.incarnation, running.serial, since, running.priority,
         running.sent, running.stopping, running.suspending, running.stuck, ripe,
     )  # fmt: skip
