@@ -31,6 +31,7 @@ from actors.effects import (
 )
 from actors.logic.reaping import KILLABLE, Death, Orphan, Reaping
 from actors.messages import (
+    UNASKED,
     ActionEnded,
     ActionNoted,
     ActionProbed,
@@ -127,7 +128,10 @@ class Working:
         """Announce that it is free for work; after a crash, once nothing is left of what it had begun."""
         if self._reaping is None:
             return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
-        return [*self._reaping.begin(now), *self._come_back()]
+        if not self._reaping:
+            return self._come_back()
+        # A scheduler that is being rebuilt need not wait for it to be over with what is left.
+        return [*self._reaping.begin(now), Send(SCHEDULER, self._report(UNASKED))]
 
     def receive(self, message: ToAgent, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it."""
