@@ -164,6 +164,8 @@ class Observer(Watcher):
             if not self.laws.sees and scheduling.knows:
                 self.laws.see_again(scheduling.floor, self._reserved())
             else:
+                if self.laws.sees:
+                    self.laws.told.inherit(scheduling.floor)
                 self.laws.settled(effects, self._reserved(), self.parts.now)
 
     def _reserved(self) -> dict[TaskKey, AgentName]:

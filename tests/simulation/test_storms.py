@@ -72,4 +72,4 @@ class Drawn:
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_storms_that_hypothesis_chooses_break_no_rule_either(data: st.DataObject) -> None:
-    Story(Drawn(data)).play(40)
+    Story(Drawn(data)).play(80)
