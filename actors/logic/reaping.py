@@ -89,7 +89,8 @@ class Reaping:
         if orphan.job.task.isolation in KILLABLE:
             return [Kill(attempt)]
         self._stuck.add(attempt)
-        return [Send(SCHEDULER, AttemptStuck(self._name, orphan.incarnation, attempt))]
+        stuck = AttemptStuck(self._name, orphan.incarnation, attempt, StopReason.SHUTDOWN)
+        return [Send(SCHEDULER, stuck)]
 
     def drop(self, attempt: AttemptId) -> tuple[AsideWork, StopReason | None]:
         """It is no longer to be waited for: it has ended, or was set aside."""
@@ -108,6 +109,6 @@ class Reaping:
     def work(self) -> tuple[int, RunningWork]:
         """What the agent still has, for a scheduler that asks, and under which incarnation."""
         attempt, orphan = next(iter(self._left.items()))
-        stopping = self._reasons.get(attempt, StopReason.SHUTDOWN)
+        stopping = self._reasons.get(attempt)
         stuck = attempt in self._stuck
         return orphan.incarnation, RunningWork(orphan.job, self._began, stopping, stuck=stuck)
