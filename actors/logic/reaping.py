@@ -109,6 +109,6 @@ class Reaping:
     def work(self) -> tuple[int, RunningWork]:
         """What the agent still has, for a scheduler that asks, and under which incarnation."""
         attempt, orphan = next(iter(self._left.items()))
-        stopping = self._reasons.get(attempt)
+        stopping = self._reasons.get(attempt, StopReason.SHUTDOWN)
         stuck = attempt in self._stuck
         return orphan.incarnation, RunningWork(orphan.job, self._began, stopping, stuck=stuck)

@@ -161,7 +161,7 @@ class Rebuilding:
                 floor.fleet.leave(agent)
         for one, (work, _) in zip(running, runs, strict=True):
             if work.stuck:
-                reason = work.stopping or StopReason.SHUTDOWN  # With none known, its agent's crash is the reason.
+                reason = work.stopping or StopReason.TIMEOUT
                 self._reports.stuck(AttemptStuck(one.agent.name, one.agent.incarnation, one.attempt, reason))
 
     def _ready(self, job: Job) -> tuple[ReadyTask, HeldTask | None]:

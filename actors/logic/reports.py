@@ -52,7 +52,7 @@ class Reports:
                 )
             if reason is None:  # Its agent has crashed since, and does not know.
                 reason = aside.stopping or aside.given_up_for
-                if aside.stopping is None and reason is StopReason.SHUTDOWN and outcome.kind is OutcomeKind.STOPPED:
+                if reason is StopReason.SHUTDOWN and outcome.kind is OutcomeKind.STOPPED:
                     reason, outcome = None, _lost(outcome)
             floor.tell(KEEPER, AttemptClosed(attempt, aside.agent.name, outcome, reason))
             floor.count(aside.job.workflow, -1)
