@@ -161,7 +161,8 @@ class Rebuilding:
                 floor.fleet.leave(agent)
         for one, (work, _) in zip(running, runs, strict=True):
             if work.stuck:
-                self._reports.stuck(one.agent.name, one.agent.incarnation, one.attempt)
+                reason = work.stopping or StopReason.TIMEOUT
+                self._reports.stuck(AttemptStuck(one.agent.name, one.agent.incarnation, one.attempt, reason))
 
     def _ready(self, job: Job) -> tuple[ReadyTask, HeldTask | None]:
         """The task as the keeper has it, with the job as it was handed out; taken off the list of those to be found."""
@@ -215,6 +216,7 @@ class Rebuilding:
             return
         running = Running(Waiting(ready, 0), agent, serial=0, now=0)
         running.sent, running.stopping = True, work.reason
+        running.given_up_for = StopReason.SHUTDOWN  # With no reason known, a crash is the reason.
         self._floor.count(running.job.workflow, 1)
         self._floor.lay_aside(running)
 

@@ -111,8 +111,8 @@ class Scheduling:
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
                 self._reports.suspended(name, incarnation, attempt, now)
-            case AttemptStuck(name, incarnation, attempt):
-                self._reports.stuck(name, incarnation, attempt)
+            case AttemptStuck():
+                self._reports.stuck(message)
             case StopAgents(grace, reply):
                 orders.stop(grace, reply, now)
             case StopGraceOver():

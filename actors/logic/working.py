@@ -291,7 +291,8 @@ class Working:
         if self._job.task.isolation in KILLABLE:
             return [Kill(attempt)]
         self._stuck = True
-        return [Send(SCHEDULER, AttemptStuck(self.name, self.incarnation, attempt))]
+        reason = self._stopping or StopReason.TIMEOUT
+        return [Send(SCHEDULER, AttemptStuck(self.name, self.incarnation, attempt, reason))]
 
     def _set_aside(self, attempt: AttemptId) -> list[Effect]:
         if self._reaping is not None:
