@@ -299,7 +299,9 @@ class Laws:
             rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
         told.freed(runs, held=False)
         old, more = runs.waited, 0 if again else 1
-        told.line[attempt.task] = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
+        parked = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
+        parked.inherits = runs.inherits
+        told.line[attempt.task] = parked
 
     def _close(self, message: AttemptClosed) -> None:
         told, attempt = self.told, message.attempt

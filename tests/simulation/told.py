@@ -154,7 +154,7 @@ class Told:
         self.serial += 1
         agent = self.agents[name]
         runs = Runs(waits, name, agent.incarnation, self.serial, now, waits.priority, sent)
-        runs.ripe = not waits.job.task.min_runtime_ms
+        runs.ripe, runs.inherits = not waits.job.task.min_runtime_ms, waits.inherits
         waits.home = None
         self.runs[task] = agent.runs = runs
         agent.hold = None
