@@ -289,6 +289,8 @@ class Floor:
             running.held_back = False
             if running.agent.running is running:
                 self.fleet.offer_victim(running)
+        if waiting:
+            self.line.end_round()  # Whoever was passed over may have one of them give way now.
 
     def tell(self, to: str, message: Message) -> None:
         self.effects.append(Send(to, message))

@@ -294,7 +294,7 @@ class Laws:
         rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == name, f"{attempt} gives way")
         assert runs is not None
         job = runs.job
-        rule("S7", attempt not in self.cancelled or suspend, lambda: f"{job.task_id} is told to give way twice")
+        rule("S7", attempt not in self.cancelled, lambda: f"{job.task_id} is told to give way twice")
         rule("law 6", not runs.protected, lambda: f"{job.task_id} may not be preempted")
         rule("law 5", runs.ripe and now >= told.ripe_at(runs), lambda: f"{job.task_id} has not run long enough")
         rule("S7", runs.stopping is None, lambda: f"{job.task_id} is being stopped already")
@@ -307,7 +307,8 @@ class Laws:
         rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
         rule("law 2", self._urgent is not None, lambda: f"{job.task_id} gives way, and nobody decided so")
         told.preemptions += 1
-        self.cancelled.add(attempt)
+        if not suspend:
+            self.cancelled.add(attempt)
         runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
 
     def _worst_victim(self, urgent: Waits, victim: Runs) -> None:
@@ -441,7 +442,8 @@ class Laws:
             if runs.stopping is StopReason.PREEMPT and not runs.stuck:
                 claimed = [t for t, name in told.reserved.items() if name == runs.agent]
                 rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
-                rule("law 2", told.line[claimed[0]].key < waits.key, f"{names}, which is freed for less")
+                first = told.line[claimed[0]]
+                rule("law 2", first.key < waits.key, f"{names}, which is freed for less")
 
     def slots(self, shown: dict[str, Any], *, crashed: bool) -> None:
         """S6: what the scheduler counts is what there is."""
