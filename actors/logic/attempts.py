@@ -51,7 +51,7 @@ class Attempts:
 
     def assigned(self, message: AttemptAssigned, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         if run.status is not TaskStatus.PENDING:
@@ -107,7 +107,7 @@ class Attempts:
         attempt.ended, attempt.error, attempt.killed = outcome.ended, outcome.error, outcome.killed
         attempt.preempted_by = message.preempted_by
         run.in_line = False
-        if run.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+        if run.over:
             if run.status is TaskStatus.UNKNOWN:
                 run.result = outcome.result  # Late, but a person who has to decide will want to see it.
             return  # It was given up while the attempt would not stop.
@@ -174,7 +174,7 @@ class Attempts:
     def set_aside(self, message: AttemptSetAside, now: Instant) -> None:
         """Its attempt will not stop. What cannot run again anyway ends now; a late end changes nothing."""
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         final = message.reason is StopReason.CANCEL or instance.failing or instance.cancelling
@@ -197,6 +197,8 @@ class Attempts:
         run.in_line = False
         run.attempts = run.attempts[:-1]  # It was never assigned.
         why = run.withdrawing
+        if run.over:
+            return
         if instance.failing or instance.cancelling or why is Withdrawal.CANCELLED:
             self._endings.give_up(instance, run, now)
         elif why is Withdrawal.QUEUE_TIMEOUT:

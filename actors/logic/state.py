@@ -134,7 +134,7 @@ class State:
         self.watched: frozenset[ChangeType] = frozenset()
         self.sequence = 0
         self.reconcile_set = False
-        self.in_hand: object = None
+        self.in_hand: object
         """What of a message of many parts is being acted on. Not rolled back: it says what crashed."""
         self.over = False
         """The batch is settled and its effects are being performed: it cannot be undone any more."""
@@ -155,6 +155,7 @@ class State:
         self._growing = (len(self.pending), len(self.rows), len(self.taken))
         self._keys_before = self.keys
         self.seen.mark()
+        self.in_hand = None
         self.over = False
 
     def touch(self, changing: Noted) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,19 +20,22 @@ from typing import Any
 import pytest
 
 import actors.logic
-from actors.effects import KEEPER, Effect
+from actors.effects import KEEPER, Effect, Reply
+from actors.errors import EngineError
 from actors.logic.keeping import Keeping
 from actors.logic.rows import Row
 from actors.logic.state import State
 from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.messages import ReadInstances
-from actors.model import Instant, ReplyId, Settings, Task, Workflow
+from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Workflow
 from actors.views import InstanceView
 from tests.logic.worlds import World
 
 LOGIC = str(Path(next(iter(actors.logic.__path__))))
 BOOKKEEPING = frozenset({"in_hand", "over", "_before", "_replaced"})
 """What serves the undoing and is not undone."""
+
+BOOM = ErrorInfo("Boom", "it does so each time")
 
 
 class Crash(BaseException):
@@ -122,6 +126,8 @@ class CrashingWorld(World):
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
         self.crash: Callable[[], int] = lambda: 0
         self.crashes: list[str] = []
+        self.curse: Callable[[Any], bool] = lambda _: False
+        self.part: Callable[[int], int] = lambda _: 0
         self._twin: Keeping | None = None
         super().__init__(*workflows, **settings)
 
@@ -131,14 +137,43 @@ class CrashingWorld(World):
             return
         if self._twin is None:
             self._twin = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        begins = 0
+        for place, message in enumerate(batch):
+            if self.curse(message):
+                self._take(batch[begins:place])
+                self._quarantine(message)
+                begins = place + 1
+        self._take(batch[begins:])
+
+    def _take(self, batch: list[Any]) -> None:
+        if not batch:
+            return
         effects = self._try(batch)
         for portion in [batch] if effects is not None else [[message] for message in batch]:
             while effects is None:
                 effects = self._try(portion)
-            expected = take(self._twin, portion, self.now)
-            assert list(map(repr, effects)) == list(map(repr, expected))  # Errors are alike, not equal.
-            self._perform(KEEPER, effects)
+            self._both(effects, partial(take, batch=portion, now=self.now))
             effects = None
+
+    def _both(self, effects: list[Effect], act: Callable[[Keeping], list[Effect]]) -> None:
+        """Perform them, if the twin does the same."""
+        assert self._twin is not None
+        expected = act(self._twin)
+        assert list(map(repr, effects)) == list(map(repr, expected))  # Errors are alike, not equal.
+        self._perform(KEEPER, effects)
+
+    def _quarantine(self, message: Any) -> None:
+        """As if it had crashed twice, and been rolled back; of one of many parts, some part in the middle."""
+        parts = [*getattr(message, "entities", ()), *getattr(message, "events", ())]
+        part = parts[self.part(len(parts))] if parts else None
+
+        def act(keeping: Keeping) -> list[Effect]:
+            keeping.state.in_hand = part
+            return keeping.quarantined(message, BOOM, self.now)
+
+        self._both(act(self.keeping), act)
+        if getattr(message, "reply", NOBODY) != NOBODY:
+            self._perform(KEEPER, [Reply(message.reply, EngineError("quarantined"))])
 
     def _try(self, batch: list[Any]) -> list[Effect] | None:
         """What it leads to; None if the keeper crashed, and was rebuilt as it was before."""
@@ -185,14 +220,13 @@ def guard_writes(patch: pytest.MonkeyPatch) -> set[str]:
     made: dict[int, object] = {}
     written: set[str] = set()
     state = State(Settings())
-    take_message = Keeping.receive
+    begin_batch = State.begin
 
-    def receive(keeping: Keeping, message: Any, now: Instant) -> list[Effect]:
+    def begin(beginning: State) -> None:
         nonlocal state
-        state = keeping.state
-        if state.over:
-            made.clear()
-        return take_message(keeping, message, now)
+        state = beginning
+        made.clear()
+        begin_batch(beginning)
 
     def write(noted: Any, name: str, value: object) -> None:
         if id(noted) not in made:
@@ -209,7 +243,7 @@ def guard_writes(patch: pytest.MonkeyPatch) -> set[str]:
 
         return init
 
-    patch.setattr(Keeping, "receive", receive)
+    patch.setattr(State, "begin", begin)
     for kind in (Attempt, Instance, Revising, Row, Run):
         patch.setattr(kind, "__init__", making(kind))
         patch.setattr(kind, "__setattr__", write)
