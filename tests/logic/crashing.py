@@ -32,7 +32,7 @@ from actors.views import InstanceView
 from tests.logic.worlds import World
 
 LOGIC = str(Path(next(iter(actors.logic.__path__))))
-BOOKKEEPING = frozenset({"in_hand", "over", "_before", "_replaced"})
+BOOKKEEPING = frozenset({"in_hand", "over", "marked", "_before", "_replaced"})
 """What serves the undoing and is not undone."""
 
 BOOM = ErrorInfo("Boom", "it does so each time")
