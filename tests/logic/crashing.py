@@ -27,8 +27,9 @@ from actors.logic.rows import Row
 from actors.logic.state import State
 from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.messages import ReadInstances
-from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Workflow
+from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Trigger, Workflow
 from actors.views import InstanceView
+from tests.logic.flows import on_data, workflow
 from tests.logic.worlds import World
 
 LOGIC = str(Path(next(iter(actors.logic.__path__))))
@@ -129,7 +130,10 @@ class CrashingWorld(World):
         self.curse: Callable[[Any], bool] = lambda _: False
         self.part: Callable[[int], int] = lambda _: 0
         self._twin: Keeping | None = None
-        super().__init__(*workflows, **settings)
+        settings = {"max_remembered_ids": 20, "max_dead_letters": 2, **settings}
+        collect = on_data("collect", priority=7, next_phase="collected")
+        fit = workflow("fit", trigger=Trigger.STATE, phase="collected", priority=7)
+        super().__init__(*workflows, collect, fit, **settings)
 
     def feed(self, name: str, batch: list[Any]) -> None:
         if name != KEEPER or not batch:
