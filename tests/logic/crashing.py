@@ -36,6 +36,8 @@ LOGIC = str(Path(next(iter(actors.logic.__path__))))
 BOOKKEEPING = frozenset({"in_hand", "over", "marked", "_before", "_replaced"})
 """What serves the undoing and is not undone."""
 
+AT_LAST = -1
+"""Instead of an instruction: when the whole batch has been acted on."""
 BOOM = ErrorInfo("Boom", "it does so each time")
 
 
@@ -122,7 +124,7 @@ def crashed(instruction: int, state: State, act: Callable[[], object]) -> str:
 
 
 class CrashingWorld(World):
-    """Its keeper crashes where ``crash`` says: an instruction for each try at a batch, 0 for not at all."""
+    """Its keeper crashes where ``crash`` says at each try at a batch: an instruction, ``AT_LAST``, 0 for not at all."""
 
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
         self.crash: Callable[[], int] = lambda: 0
@@ -188,6 +190,8 @@ class CrashingWorld(World):
         before = digest(keeping.state)
         effects: list[Effect] = []
         where = crashed(instruction, keeping.state, lambda: effects.extend(take(keeping, batch, self.now)))
+        if instruction == AT_LAST:
+            where, keeping.state.over = "the very end", False
         if not where:
             return effects
         self.crashes.append(where)

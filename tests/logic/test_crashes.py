@@ -24,7 +24,7 @@ from actors.messages import (
 )
 from actors.model import NOBODY, EntityId, EntitySeed, Event
 from actors.views import Receipt
-from tests.logic.crashing import CrashingWorld
+from tests.logic.crashing import AT_LAST, CrashingWorld
 from tests.logic.test_any_history import ENTITIES, Story
 
 
@@ -66,13 +66,13 @@ class CrashingStory(BusyStory):
     """Any history, in which the keeper may crash anywhere."""
 
     def crash(self) -> int:
-        """About every second batch, anywhere in what a message takes, or later in a batch of several."""
-        return int(self.draw(st.one_of(st.just(0), st.integers(1, 1_500), st.integers(1, 6_000))))
+        """Anywhere in what a message takes, or later in a batch of several, or when all is done; or not at all."""
+        return int(self.draw(st.one_of(st.sampled_from([0, AT_LAST]), st.integers(1, 1_500), st.integers(1, 6_000))))
 
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
@@ -100,7 +100,7 @@ class CursedStory(BusyStory):
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
