@@ -123,7 +123,38 @@ def crashed(instruction: int, state: State, act: Callable[[], object]) -> str:
     return where[0] if where else ""
 
 
-class CrashingWorld(World):
+class RebuiltWorld(World):
+    """The shell's part for a keeper that crashes of itself: rebuilt, given all again, the second time without."""
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        if name != KEEPER or not batch:
+            super().feed(name, batch)
+            return
+        try:
+            effects = take(self.keeping, batch, self.now)
+        except Exception:  # noqa: BLE001 - As the shell does: whatever it is.
+            self.rebuild()
+            for message in batch:
+                self._again(message)
+        else:
+            self._perform(KEEPER, effects)
+
+    def _again(self, message: Any) -> None:
+        try:
+            effects = take(self.keeping, [message], self.now)
+        except Exception as error:  # noqa: BLE001 - The same.
+            self.rebuild()
+            effects = self.keeping.quarantined(message, ErrorInfo(type(error).__name__, str(error)), self.now)
+        self._perform(KEEPER, effects)
+
+    def rebuild(self) -> None:
+        state = self.keeping.state
+        state.roll_back()
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
+        self.logic[KEEPER] = self.keeping
+
+
+class CrashingWorld(RebuiltWorld):
     """Its keeper crashes where ``crash`` says at each try at a batch: an instruction, ``AT_LAST``, 0 for not at all."""
 
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
@@ -198,12 +229,6 @@ class CrashingWorld(World):
         self.rebuild()
         assert digest(self.keeping.state) == before, f"not as before the crash at {where}"
         return None
-
-    def rebuild(self) -> None:
-        state = self.keeping.state
-        state.roll_back()
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
-        self.logic[KEEPER] = self.keeping
 
     def keeping_view(self) -> list[InstanceView]:
         self._numbers += 1
