@@ -11,24 +11,68 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from actors.messages import ReadInstances, Watch
-from tests.logic.crashing import CrashingWorld
-from tests.logic.test_any_history import Story
+from actors.effects import KEEPER, ROUTER
+from actors.messages import (
+    AwaitIdle,
+    AwaitInstance,
+    AwaitReceipt,
+    ExplainTask,
+    Publish,
+    PutEntity,
+    ReadInstances,
+    Watch,
+)
+from actors.model import NOBODY, EntityId, EntitySeed, Event
+from actors.views import Receipt
+from tests.logic.crashing import AT_LAST, CrashingWorld
+from tests.logic.test_any_history import ENTITIES, Story
 
 
-class CrashingStory(Story):
-    """Any history, in which the keeper may crash anywhere."""
+class BusyStory(Story):
+    """Any history in which people also put, wait, ask and say things twice."""
 
     kind = CrashingWorld
 
+    def step(self) -> None:
+        if self.draw(st.integers(0, 3)):
+            super().step()
+        else:
+            self.people()
+            self.audit.check()
+
+    def people(self) -> None:
+        world, entity = self.world, EntityId(self.draw(st.sampled_from(ENTITIES)))
+        kind = self.draw(st.sampled_from(["put", "again", "again", "idle", "look", "wait", "wait", "why"]))
+        live = world.keeping_view() if kind in ("wait", "why") else []
+        if kind == "put":
+            phase = self.draw(st.sampled_from([None, "data_ready", "collected"]))
+            world.promise(KEEPER, PutEntity(EntitySeed(entity, phase=phase)))
+        elif kind == "again":
+            self.published += 1
+            world.promise(ROUTER, Publish((Event("DATA_READY", entity, id=self.draw(st.sampled_from("xyz"))),)))
+        elif kind == "idle":
+            world.promise(ROUTER, AwaitIdle(NOBODY))
+        elif kind == "look":
+            world.promise(KEEPER, ReadInstances())
+        elif live and kind == "wait":
+            one, revision = self.draw(st.sampled_from(live)).id, self.draw(st.integers(0, 3))
+            world.promise(KEEPER, AwaitInstance(one, NOBODY))
+            world.promise(KEEPER, AwaitReceipt(Receipt("some", (one,), False, (revision,)), NOBODY))
+        elif live:
+            world.promise(KEEPER, ExplainTask(self.draw(st.sampled_from(live)).tasks[0].id))
+
+
+class CrashingStory(BusyStory):
+    """Any history, in which the keeper may crash anywhere."""
+
     def crash(self) -> int:
-        """About every second batch, anywhere in what a message takes, or later in a batch of several."""
-        return int(self.draw(st.one_of(st.just(0), st.integers(1, 1_500), st.integers(1, 6_000))))
+        """Anywhere in what a message takes, or later in a batch of several, or when all is done; or not at all."""
+        return int(self.draw(st.one_of(st.sampled_from([0, AT_LAST]), st.integers(1, 1_500), st.integers(1, 6_000))))
 
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
@@ -44,10 +88,8 @@ def test_wherever_the_keeper_crashes_it_goes_on_as_if_it_had_not(data: st.DataOb
     story.end_everything()
 
 
-class CursedStory(Story):
+class CursedStory(BusyStory):
     """Any history, in which now and then a message crashes the keeper for good."""
-
-    kind = CrashingWorld
 
     def curse(self, message: Any) -> bool:
         return not isinstance(message, (Watch, ReadInstances)) and self.draw(st.integers(0, 7)) == 7
@@ -58,7 +100,7 @@ class CursedStory(Story):
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
