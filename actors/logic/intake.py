@@ -70,7 +70,8 @@ class Intake:
         why = self._why_not(forwarded) if self._left_out else ""
         if not why:
             return self.take(forwarded, now)
-        self._state.derived_out -= forwarded.derived
+        if forwarded.derived:
+            self._state.derived_back(forwarded.ids[-1])
         self._reject(forwarded.event, forwarded.ids[-1], why, now)
         return EventAnswer(None, why)
 

@@ -81,10 +81,10 @@ class CrashingStory(BusyStory):
 def test_wherever_the_keeper_crashes_it_goes_on_as_if_it_had_not(data: st.DataObject) -> None:
     story = CrashingStory(data)
     assert isinstance(story.world, CrashingWorld)
-    story.world.crash = story.crash
+    story.world.crash_point = story.crash
     for _ in range(data.draw(st.integers(5, 60))):
         story.step()
-    story.world.crash = lambda: 0
+    story.world.crash_point = lambda: 0
     story.end_everything()
 
 
