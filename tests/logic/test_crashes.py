@@ -5,6 +5,7 @@ And goes on exactly as one that never crashed.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -17,14 +18,16 @@ from actors.messages import (
     AwaitInstance,
     AwaitReceipt,
     ExplainTask,
+    PauseWorkflow,
     Publish,
     PutEntity,
     ReadInstances,
     Watch,
 )
-from actors.model import NOBODY, EntityId, EntitySeed, Event
+from actors.model import NOBODY, Coalesce, EntityId, EntitySeed, Event, WorkflowId
 from actors.views import Receipt
 from tests.logic.crashing import AT_LAST, CrashingWorld
+from tests.logic.flows import on_data, workflow
 from tests.logic.test_any_history import ENTITIES, Story
 
 
@@ -72,7 +75,7 @@ class CrashingStory(BusyStory):
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=30,
+    max_examples=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
@@ -84,7 +87,7 @@ def test_wherever_the_keeper_crashes_it_goes_on_as_if_it_had_not(data: st.DataOb
     story.world.crash_point = story.crash
     for _ in range(data.draw(st.integers(5, 60))):
         story.step()
-    story.world.crash_point = lambda: 0
+    story.world.crash_point = itertools.cycle([AT_LAST, 0, 0, 0]).__next__
     story.end_everything()
 
 
@@ -114,3 +117,33 @@ def test_whatever_message_is_quarantined_nothing_is_stuck_for_the_lack_of_it(dat
         story.step()
     story.world.curse = lambda _: False
     story.end_everything()
+
+
+def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_crashes_at_last() -> None:
+    world = CrashingWorld(
+        on_data("each", coalesce=Coalesce.ALL), workflow("other"), agents=1, max_lined_up=1, max_remembered_ids=20
+    )
+    world.crash = itertools.cycle([AT_LAST, 0]).__next__
+    first = world.publish("a", id="one")
+    idle = world.promise(KEEPER, AwaitIdle(NOBODY))
+    waits = [world.promise(KEEPER, AwaitReceipt(first, NOBODY)) for _ in range(2)]
+    world.publish("a", id="two")  # The same name in the same second.
+    for number in range(4):  # Its line is full: more dead letters than are kept.
+        assert world.refusal(Event("DATA_READY", "a", data=number))
+    for number in range(25):  # More ids than are remembered.
+        world.publish(f"b{number}")
+    assert world.publish("c", id="three") != world.publish("c", id="three")  # A duplicate.
+    world.tell(KEEPER, PauseWorkflow(WorkflowId("other"), paused=True))
+    world.run("other", "d")
+    world.put("e", phase="collected")
+    world.put("e", phase="by_hand")
+    world.publish("e")
+    world.tell(KEEPER, PauseWorkflow(WorkflowId("other"), paused=False))
+    kept_before = idle.kept
+
+    world.finish_all()
+
+    assert (kept_before, idle.kept) == (False, True)
+    assert all(one.kept for one in waits)
+    assert {str(one.status) for one in world.instances()} == {"completed"}
+    assert len(world.crashes) > 100
