@@ -48,7 +48,7 @@ def pass_under(world: World, ms: int, *loads: Load) -> None:
 
 def waits_ms(world: World, name: str, *, after_ms: float = 0) -> list[float]:
     """Of the named task, every stay in line that has ended in a start, in ms; from the log of messages alone."""
-    began: dict[object, int] = {}
+    began: dict[tuple[str, int], int] = {}
     found: list[float] = []
     starts = {m.attempt: m.at for m in world.messages(AttemptAssigned)}
     for instance in world.instances():
