@@ -161,8 +161,9 @@ class ReadyLine:
             if slot is not None:
                 yield slot[2]
 
-    def touch_locks_of(self, workflow: WorkflowId) -> None:
-        """The workflow was paused or let go: who waits for a lock in earnest may have changed."""
+    def touch_waiters_of(self, workflow: WorkflowId) -> None:
+        """The workflow was paused or let go: who waits for somebody in earnest may have changed."""
+        self.changed["limit", workflow] = None
         for lock in self.rows.wanted_by(workflow):
             self.changed["lock", lock] = None
 

@@ -131,6 +131,18 @@ def test_what_completes_although_it_was_told_to_stop_is_not_wasted_and_made_no_w
     assert accounts(world)["preemptions"] == 0
 
 
+def test_what_is_lost_while_it_is_being_stopped_is_lost_and_made_no_way() -> None:
+    world = one_study(**PROCESS)
+    world.deaf.add("study")
+    world.pass_ms(20)
+    world.run("order", "now")
+    world.pass_ms(5)
+    world.lose("study@s")
+
+    assert accounts(world)["wasted_by"] == {"lost": 25}
+    assert accounts(world)["preemptions"] == 0
+
+
 def test_what_is_suspended_wastes_nothing_and_its_standing_still_is_no_work() -> None:
     world = one_study(**SUSPEND)
     world.pass_ms(20)

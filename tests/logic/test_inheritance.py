@@ -231,6 +231,28 @@ def test_when_the_heir_leaves_the_next_one_inherits() -> None:
     assert explained(world, "few@second")["inherited_priority"] == 2
 
 
+def test_nobody_inherits_over_a_limit_once_a_place_is_free() -> None:
+    world = limited(2, agents=2)
+    world.run("few", "first", "second")
+    run_at(world, "few", "high", 1)
+    assert explained(world, "few@first")["inherited_priority"] == 1
+
+    world.run("order", "now")  # It takes the other one's agent, and so its place comes free.
+
+    assert world.running() == ["few@high", "order@now"], "the high one waits for an agent now, and takes one"
+
+
+def test_nobody_inherits_over_a_limit_while_the_workflow_is_paused() -> None:
+    world = limited(1, agents=1)
+    world.run("few", "low")
+    run_at(world, "few", "high", 1)
+    world.ask(KEEPER, PauseWorkflow(WorkflowId("few"), paused=True))
+
+    world.run("medium", "m")
+
+    assert world.running() == ["medium@m"]
+
+
 def test_an_agent_on_its_way_to_who_has_the_place_is_not_taken_over_by_less_important_work() -> None:
     world = limited(1, agents=1)
     world.run("order", "now")
