@@ -2,36 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from actors.actor import LogicActor, Surroundings
-from actors.effects import Abandon, Credit, Interrupt, Kill, Probe, Resume, Start, Suspend
-from actors.logic.working import Working
-from actors.messages import ActionProbed
-from actors.model import Isolation
+from actors.actor import LogicActor, TooManyCrashes
+from actors.effects import Abandon, Credit, Effect, Interrupt, Kill, Probe, Resume, Send, Start, Suspend
+from actors.ledger import Ledger, Remains
+from actors.messages import ActionEnded, ActionProbed
+from actors.model import ErrorInfo, Isolation, Job, Outcome, OutcomeKind
 from actors.ports import Runner
+from actors.repair import Logic
+from actors.seat import Pending, Seat, Surroundings
+
+Runners = Mapping[Isolation, Runner]
 
 
 class AgentActor(LogicActor):
     """The control plane of one agent; the action runs elsewhere, so this never blocks.
 
     What stops an attempt is told to every runner: those that do not know it do nothing, and so
-    nothing has to be remembered here about attempts that may have moved on.
+    nothing has to be remembered here about attempts that may have moved on. Only what began here
+    and was not reported ended is kept, in the ledger, for the logic that follows a crash.
     """
 
-    def __init__(self, logic: Working, around: Surroundings, runners: Mapping[Isolation, Runner]) -> None:
+    def __init__(
+        self,
+        seat: Seat,
+        build: Callable[[Remains | None], Logic],
+        around: Surroundings,
+        runners: Runners,
+        ledger: Ledger,
+    ) -> None:
         self._by_isolation = runners
         self._runners = tuple(dict.fromkeys(runners.values()))
-        super().__init__(logic.name, logic, around)
-        self._report = self.inbox.post
+        self._ledger = ledger
+        self._build_from = build
+        self._report = seat.inbox.post
+        self._died: ErrorInfo | None = None
+        self._died_of = ""
+        super().__init__(seat, lambda _: build(None), around)
 
-    def on_start(self) -> None:
-        super().on_start()
-        assert isinstance(self.logic, Working)
-        self.perform(self.logic.begin())
+    # --- crashes ---------------------------------------------------------------------------------
+
+    def fresh(self) -> Logic:
+        if self._died is None:
+            return self._build_from(None)
+        ledger = self._ledger
+        dead = Remains(ledger.incarnation, dict(ledger.orphans), self._died, self._died_of, self.seat.taken_out)
+        # A dead incarnation is never used again, though the next logic may crash before it is announced.
+        ledger.incarnation += 1
+        return self._build_from(dead)
+
+    def mourn(self, error: BaseException, line: Sequence[Pending]) -> None:
+        self._died = ErrorInfo(
+            type(error).__name__, str(error)[:2000], "".join(traceback.format_exception(error))[-8000:]
+        )
+        suspects = {type(pending.message).__name__ for pending in line if pending.tries}
+        self._died_of = suspects.pop() if len(suspects) == 1 else ""
+
+    def too_often(self, error: BaseException) -> None:
+        """It is taken out: one more logic ends what it had begun. If even that crashes, the engine stops."""
+        if self.seat.taken_out:
+            raise TooManyCrashes(f"it crashed while it was taken out, with {error!r}") from error
+        self.seat.taken_out = True
+
+    # --- effects ---------------------------------------------------------------------------------
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
+        table[Send] = self._tell
         table[Start] = self._start
         table[Resume] = self._resume
         table[Interrupt] = self._interrupt
@@ -41,10 +80,25 @@ class AgentActor(LogicActor):
         table[Abandon] = self._abandon
         table[Probe] = self._probe
 
+    def retry(self, effect: Effect, error: BaseException) -> None:
+        """What may have begun must not be begun a second time: it is ended, and its end told as a loss."""
+        if not isinstance(effect, Start | Resume):
+            super().retry(effect, error)
+            return
+        self.passed_over(effect, error)
+        super().retry(Kill(effect.job.attempt), error)
+        self._report(ActionEnded(effect.job.attempt, _never_began(effect.job, error)))
+
+    def _tell(self, effect: Send) -> None:
+        self._ledger.told(effect.message)
+        self._send(effect)
+
     def _start(self, effect: Start) -> None:
+        self._ledger.began(effect.job)
         self._by_isolation[effect.job.task.isolation].start(effect.job, self._report)
 
     def _resume(self, effect: Resume) -> None:
+        self._ledger.began(effect.job)
         self._by_isolation[effect.job.task.isolation].resume(effect.job.attempt, self._report)
 
     def _interrupt(self, effect: Interrupt) -> None:
@@ -52,6 +106,7 @@ class AgentActor(LogicActor):
             runner.interrupt(effect.attempt, effect.reason)
 
     def _kill(self, effect: Kill) -> None:
+        self._ledger.killed(effect)
         for runner in self._runners:
             runner.kill(effect.attempt)
 
@@ -64,6 +119,7 @@ class AgentActor(LogicActor):
             runner.credit(effect.attempt)
 
     def _abandon(self, effect: Abandon) -> None:
+        self._ledger.abandoned(effect)
         for runner in self._runners:
             runner.abandon(effect.attempt)
 
@@ -71,3 +127,8 @@ class AgentActor(LogicActor):
         began = [runner.began(effect.attempt) for runner in self._runners]
         known = next((instant for instant in began if instant is not None), None)
         self._report(ActionProbed(effect.attempt, known))
+
+
+def _never_began(job: Job, error: BaseException) -> Outcome:
+    text = f"the runner could not start {job.task_id}: {error}"[:2000]
+    return Outcome(OutcomeKind.LOST, error=ErrorInfo(type(error).__name__, text))

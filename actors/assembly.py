@@ -13,12 +13,14 @@ from queue import Empty
 from typing import Any
 
 from actors.actions import load_callables
-from actors.actor import Desk, LogicActor, Surroundings
+from actors.actor import LogicActor
 from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
-from actors.effects import KEEPER, ROUTER, SCHEDULER
+from actors.desk import Desk
+from actors.effects import KEEPER, ROUTER, SCHEDULER, Effect
 from actors.errors import EngineFailed, EngineStopped
 from actors.keeper import KeeperActor
+from actors.ledger import Ledger, Remains
 from actors.log import logger
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
@@ -32,18 +34,39 @@ from actors.model import (
     ActionSpec,
     AgentName,
     Definitions,
+    ErrorInfo,
+    Instant,
     Isolation,
     ReplyId,
     TimedEvent,
 )
 from actors.ports import Runner, Store, Warmable
+from actors.repair import Logic
 from actors.router import RouterActor
 from actors.scheduler import SchedulerActor
+from actors.seat import Seat, Surroundings
 from actors.stores.opening import open_store
 from actors.subscribers import Subscribers
+from actors.supervisor import Bounds, Supervisor
 
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
+
+
+class Faced:
+    """A logic that cannot be rebuilt yet, with the face of one that can."""
+
+    def __init__(self, logic: Any) -> None:
+        self._logic = logic
+        self.receive = logic.receive
+        self.settle = logic.settle
+
+    def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002
+        begin = getattr(self._logic, "begin", None)
+        return begin() if begin is not None else []
+
+    def quarantined(self, message: Any, error: ErrorInfo, now: Instant) -> list[Effect]:  # noqa: ARG002
+        return []
 
 
 class Assembly:
@@ -55,6 +78,7 @@ class Assembly:
         given: Mapping[str, Callable[..., Any]],
         store_url: str | None,
         subscribers: Subscribers,
+        bounds: Bounds | None = None,
     ) -> None:
         self.definitions = definitions
         self.name = f"engine-{uuid.uuid4().hex[:8]}"
@@ -67,7 +91,9 @@ class Assembly:
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, self._fail)
         self._runners = build_runners(definitions, given, self.clock, self.name)
-        self._actors: list[LogicActor] = []
+        self._bounds = bounds or Bounds()
+        self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
+        self._began = False
         self.agent_names = agent_names(definitions)
 
     def start(self) -> None:
@@ -79,25 +105,47 @@ class Assembly:
             self._timers.start()
             self._subscribers.start(f"{self.name}-subscribers")
             self._start_actors()
+            self._began = True
         except BaseException:
             self.stop(grace=0.0)
             raise
 
     def _start_actors(self) -> None:
-        definitions, around = self.definitions, self._around
-        keeping = Keeping(definitions, calendar=self.calendar, store_id=self.store.id)
-        scheduling = Scheduling(definitions.workflows, self.agent_names)
-        routing = Routing(definitions, short_unique())
-        makers: list[Callable[[], LogicActor]] = [
-            lambda: KeeperActor(keeping, around, self.store),
-            lambda: SchedulerActor(scheduling, around),
-            *[_agent_maker(name, around, self._runners) for name, _ in self.agent_names],
-            lambda: RouterActor(routing, around, self._subscribers),
-        ]
-        self._actors = [make() for make in makers]  # Every inbox exists before anybody speaks.
-        for actor in self._actors:
-            actor.launch()
+        around = self._around
+        makers: dict[str, Callable[[], LogicActor]] = {
+            KEEPER: self._core(KEEPER, lambda seat: KeeperActor(seat, self.keeping, around, self.store)),
+            SCHEDULER: self._core(SCHEDULER, lambda seat: SchedulerActor(seat, self.scheduling, around)),
+            **{name: self._agent(name) for name, _ in self.agent_names},
+            ROUTER: self._core(ROUTER, lambda seat: RouterActor(seat, self.routing, around, self._subscribers)),
+        }
+        self.supervisor.start(makers, f"{self.name}-watchdog")
         self._begin()
+
+    def _core(self, name: str, make: Callable[[Seat], LogicActor]) -> Callable[[], LogicActor]:
+        seat = Seat(name, self._around, self._bounds.core)
+        return lambda: make(seat)
+
+    def _agent(self, name: AgentName) -> Callable[[], LogicActor]:
+        seat, ledger = Seat(name, self._around, self._bounds.agent), Ledger()
+        return lambda: AgentActor(
+            seat, lambda remains: self.working(name, remains), self._around, self._runners, ledger
+        )
+
+    # --- a logic of each generation --------------------------------------------------------------
+
+    def keeping(self, generation: int) -> Logic:  # noqa: ARG002
+        return Faced(Keeping(self.definitions, calendar=self.calendar, store_id=self.store.id))
+
+    def scheduling(self, generation: int) -> Logic:  # noqa: ARG002
+        return Faced(Scheduling(self.definitions.workflows, self.agent_names))
+
+    def routing(self, generation: int) -> Logic:  # noqa: ARG002
+        return Faced(Routing(self.definitions, short_unique()))
+
+    def working(self, name: AgentName, remains: Remains | None) -> Logic:  # noqa: ARG002
+        return Faced(Working(name))
+
+    # --- the first messages ----------------------------------------------------------------------
 
     def _begin(self) -> None:
         """The initial entities and what is due at once are one batch; later events have timers."""
@@ -149,6 +197,7 @@ class Assembly:
             self.failure = EngineFailed(
                 f"the {actor} failed ({last}); the engine has stopped, its state is as last saved"
             )
+        self.supervisor.halt()
         self.desk.close(self.failure)
 
     # --- stopping --------------------------------------------------------------------------------
@@ -158,15 +207,13 @@ class Assembly:
 
         Attempts may go on for ``grace`` seconds, then they are told to stop, then killed.
         """
-        if self._actors and self.failure is None:
+        if self._began and self.failure is None:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
         left: list[str] = []
         for runner in dict.fromkeys(self._runners.values()):
             left += runner.close(deadline)
-        for actor in reversed(self._actors):
-            if not actor.retire(JOIN_S):
-                left.append(actor.name)
+        left += self.supervisor.stop()
         self._timers.stop()
         if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
@@ -198,12 +245,6 @@ def short_unique() -> str:
         number, digit = divmod(number, 32)
         text += "0123456789abcdefghijklmnopqrstuv"[digit]
     return text
-
-
-def _agent_maker(
-    name: AgentName, around: Surroundings, runners: Mapping[Isolation, Runner]
-) -> Callable[[], LogicActor]:
-    return lambda: AgentActor(Working(name), around, runners)
 
 
 def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:
