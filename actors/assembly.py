@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from queue import Empty
 from typing import Any
 
+from actors import admission
 from actors.actions import load_callables
 from actors.actor import LogicActor
 from actors.agent import AgentActor
@@ -89,7 +90,7 @@ class Assembly:
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
-        self._around = Surroundings(self.clock, self._timers, self.desk, self._fail)
+        self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=admission.message)
         self._runners = build_runners(definitions, given, self.clock, self.name)
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)

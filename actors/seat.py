@@ -15,7 +15,7 @@ from typing import Any
 
 from pykka._envelope import Envelope
 
-from actors import admission, messages
+from actors import messages
 from actors.desk import Desk, Promised
 from actors.effects import Effect
 from actors.errors import EngineError, EngineStopped, RequestError
@@ -83,12 +83,22 @@ class Remainder:
 class Surroundings:
     """What every shell of one engine acts on: the others' inboxes by name, time, callers, failure."""
 
-    def __init__(self, clock: Clock, timers: Timers, desk: Desk, fail: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        timers: Timers,
+        desk: Desk,
+        *,
+        fail: Callable[[str, str], None],
+        check: Callable[[str, object], None],
+    ) -> None:
         self.clock = clock
         self.timers = timers
         self.desk = desk
         self.fail = fail
         """Takes the actor's name and the traceback."""
+        self.check = check
+        """Takes an actor's name and a message from outside; raises ``RequestError`` if it does not take such."""
         self.inboxes: dict[str, Inbox] = {}
 
 
@@ -98,6 +108,7 @@ class Seat:
     def __init__(self, name: str, around: Surroundings, intensity: Intensity) -> None:
         self.name = name
         self._desk = around.desk
+        self._check = around.check
         self.inbox = Inbox(self._enter, self._bury)
         around.inboxes[name] = self.inbox
         self.open: dict[ReplyId, Any] = {}
@@ -155,7 +166,7 @@ class Seat:
     def _enter(self, envelope: Envelope[Any]) -> object:
         """The way in for who found Pykka's ``ActorRef``: protocol messages alone, and no attribute of the actor."""
         message = envelope.message
-        admission.message(self.name, message)
+        self._check(self.name, message)
         if envelope.reply_to is None:
             return message
         if type(message) not in ASKING:
