@@ -24,6 +24,8 @@ from actors.repair import Logic, Stopped, feed_again, resume
 from actors.seat import ASKING, Pending, Remainder, Seat, Surroundings
 
 Progress = tuple[int, int, int]
+_SETTLING: Iterator[Any] = iter(())
+"""In the place of the messages being fed when all have been."""
 
 
 class TooManyCrashes(EngineError):
@@ -52,14 +54,19 @@ class LogicActor(pykka.ThreadingActor):
         self.thread: threading.Thread | None = None
         self.logic: Logic
         self._build = build
-        self._turn_over = threading.Lock()
+        # Two rights that the watchdog can take away: to perform what a step led to, and then to go on.
+        # Popping from a list is atomic, and costs a fifth of what a lock does.
+        self._may_perform: list[None] = []
+        self._may_go_on: list[None] = [None]
         self._fenced = False
         self._idle = False
         self._turns = 0
         self._batch: Sequence[Any] = ()
         """What was taken out of the inbox and led to nothing yet."""
-        self._settling = False
-        self._feeding: Iterator[Any] = iter(())
+        self._rest: Sequence[Pending] = ()
+        """The same from when the present effects may be performed."""
+        self._feeding: Iterator[Any] = _SETTLING
+        self._now = around.clock.now
         self._left: Iterator[Effect] = iter(())
         self._perform: dict[type, Callable[[Any], None]] = {
             Send: self._send,
@@ -106,11 +113,13 @@ class LogicActor(pykka.ThreadingActor):
         try:
             remainder, self.seat.remainder = self.seat.remainder, None
             if remainder is None:
+                self.hold((), ())
                 self.logic = self.fresh()
-                self.finish(self.logic.begin(self.around.clock.now()), done=(), rest=())
+                self.finish((), self.logic.begin(self._now()))
             else:
                 resume(self, remainder)
-            self._rest()
+            self._go_on()
+            self._idle = True
         except Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 - Pykka would leave an actor that is registered and has no thread.
@@ -141,41 +150,46 @@ class LogicActor(pykka.ThreadingActor):
 
     def _turn(self, message: Any) -> Any:
         """Take this message and all that wait behind it as one batch; return the one that begins the next."""
-        self._turns += 1
-        batch = self.inbox.gather(message)
-        self._batch = batch
-        self._idle = False
-        now = self.around.clock.now()
+        inbox, seat = self.inbox, self.seat
+        if seat.halted:
+            inbox.bury(message)
+            return inbox.take()
+        self._batch = batch = inbox.gather(message) if inbox.qsize() else [message]
         self._feeding = feeding = iter(batch)
+        self._turns += 1
+        self._may_perform.append(None)
+        self._may_go_on.append(None)
+        self._idle = False
+        now = self._now()
         try:
+            logic = self.logic
+            receive = logic.receive
             effects: list[Effect] = []
-            if self.seat.halted:
-                self._bury()
-                batch = []
-            else:
-                receive = self.logic.receive
-                for each in feeding:
-                    effects += receive(each, now)
-                self._settling = True
-                effects += self.logic.settle(now)
-                self._settling = False
+            for each in feeding:
+                effects += receive(each, now)
+            self._feeding = _SETTLING
+            effects += logic.settle(now)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the logic cannot be trusted any more
             feed_again(self, self._suspected(error), error)
         else:
-            self.finish(effects, done=batch, rest=())
-        self._rest()
-        return self.inbox.take()
+            self.finish(batch, effects)
+        try:
+            self._may_go_on.pop()
+        except IndexError:
+            raise Stopped from None
+        self._idle = True
+        return inbox.take()
 
-    def finish(self, effects: list[Effect], *, done: Sequence[Any], rest: Sequence[Any]) -> None:
+    def finish(self, done: Sequence[Any], effects: list[Effect], rest: Sequence[Pending] = ()) -> None:
         """These messages are taken in: from here on it is the effects that must happen. Raises ``Stopped``."""
-        with self._turn_over:
-            if self._fenced:
-                raise Stopped
-            self._batch = rest
-            self._left = left = iter(effects)
-        asks = [message for message in done if type(message) in ASKING]
-        if asks:
-            self.seat.asked(asks)
+        self._rest, self._left = rest, (left := iter(effects))
+        try:
+            self._may_perform.pop()
+        except IndexError:
+            raise Stopped from None
+        for message in done:
+            if type(message) in ASKING:
+                self.seat.asked(message)
         table = self._perform
         for effect in left:
             try:
@@ -186,16 +200,18 @@ class LogicActor(pykka.ThreadingActor):
 
     def hold(self, line: Sequence[Pending], unfed: Sequence[Pending]) -> Instant:
         """Begin a step of a repair: what is in hand, and what of it nothing has touched yet."""
+        self._go_on()
         self._turns += 1
-        self._settling = False
         self._batch, self._feeding = line, iter(unfed)
-        return self.around.clock.now()
+        self._may_perform[:] = (None,)
+        self._may_go_on.append(None)
+        return self._now()
 
-    def _rest(self) -> None:
-        with self._turn_over:
-            if self._fenced:
-                raise Stopped
-            self._idle = True
+    def _go_on(self) -> None:
+        try:
+            self._may_go_on.pop()
+        except IndexError:
+            raise Stopped from None
 
     # --- failing ---------------------------------------------------------------------------------
 
@@ -225,10 +241,9 @@ class LogicActor(pykka.ThreadingActor):
         at_work = len(batch) - 1 - length_hint(self._feeding)
         trace = "".join(traceback.format_exception(error))
         for place, pending in enumerate(batch):
-            if self._settling or place == at_work:
+            if self._feeding is _SETTLING or place == at_work:
                 pending.tries += 1
                 pending.error, pending.trace = error, trace
-        self._settling = False
         return batch
 
     def _give_up(self, *, starting: bool) -> None:
@@ -241,7 +256,7 @@ class LogicActor(pykka.ThreadingActor):
 
     def _bury(self) -> None:
         batch = self.in_hand()
-        self._batch = ()
+        self._batch = self._rest = ()
         for message in batch:
             self.inbox.bury(message)
 
@@ -252,7 +267,9 @@ class LogicActor(pykka.ThreadingActor):
         return None if self._idle else (self._turns, length_hint(self._feeding), length_hint(self._left))
 
     def in_hand(self) -> list[Any]:
-        return [item.message if isinstance(item, Pending) else item for item in self._batch]
+        """The messages that have led to nothing yet."""
+        batch = self._batch if self._may_perform else self._rest
+        return [item.message if isinstance(item, Pending) else item for item in batch]
 
     def patience(self) -> float | None:
         """How many seconds the present step may take, where that is not what is usual."""
@@ -260,17 +277,24 @@ class LogicActor(pykka.ThreadingActor):
 
     def fence(self, seen: Progress | None, error: BaseException) -> Remainder | None:
         """Take from its hands what it has, so that it does nothing more; None if it has moved on since."""
-        with self._turn_over:
-            if self.progress() != seen:
+        if self.progress() != seen:
+            return None
+        if not self.gone(0.0):
+            try:
+                self._may_go_on.pop()
+            except IndexError:
                 return None
-            self._fenced = True
+        self._fenced = True
+        try:
+            self._may_perform.pop()
+        except IndexError:
             # An effect belongs to whoever takes it from the iterator; the one at work stays with the old thread.
-            effects = list(self._left)
-            line = self._suspected(error)
-            self._batch = ()
+            remainder = Remainder(self._rest, list(self._left), error)
+        else:
+            remainder = Remainder(self._suspected(error), (), error)
         pykka.ActorRegistry.unregister(self.actor_ref)
         self.actor_stopped.set()
-        return Remainder(line, effects, error)
+        return remainder
 
     # --- effects of every actor ------------------------------------------------------------------
 

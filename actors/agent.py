@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.actor import LogicActor, TooManyCrashes
 from actors.effects import Abandon, Credit, Effect, Interrupt, Kill, Probe, Resume, Send, Start, Suspend
-from actors.ledger import Ledger, Remains
+from actors.ledger import REMEMBERED, Ledger, Remains
 from actors.messages import ActionEnded, ActionProbed
 from actors.model import ErrorInfo, Isolation, Job, Outcome, OutcomeKind
 from actors.ports import Runner
@@ -49,7 +49,7 @@ class AgentActor(LogicActor):
         if self._died is None:
             return self._build_from(None)
         ledger = self._ledger
-        dead = Remains(ledger.incarnation, dict(ledger.orphans), self._died, self._died_of, self.seat.taken_out)
+        dead = Remains(ledger.incarnation, ledger.orphans, self._died, self._died_of, self.seat.taken_out)
         # A dead incarnation is never used again, though the next logic may crash before it is announced.
         ledger.incarnation += 1
         return self._build_from(dead)
@@ -90,8 +90,10 @@ class AgentActor(LogicActor):
         self._report(ActionEnded(effect.job.attempt, _never_began(effect.job, error)))
 
     def _tell(self, effect: Send) -> None:
-        self._ledger.told(effect.message)
-        self._send(effect)
+        message = effect.message
+        if type(message) in REMEMBERED:
+            self._ledger.told(message)
+        self.around.inboxes[effect.to].post(message)
 
     def _start(self, effect: Start) -> None:
         self._ledger.began(effect.job)

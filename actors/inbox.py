@@ -106,9 +106,9 @@ class Inbox:
     def gather(self, first: Any) -> list[Any]:
         """This message and those that wait behind it, up to a batch, and not beyond a stop."""
         batch = [first]
-        queue = self._queue
-        while queue.qsize() and len(batch) < MAX_BATCH and self._ahead is None:
-            item = queue.get()
+        get, waiting = self._queue.get, self._queue.qsize
+        while waiting() and len(batch) < MAX_BATCH and self._ahead is None:
+            item = get()
             if type(item) is Envelope:
                 self._ahead = item
             else:

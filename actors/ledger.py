@@ -40,31 +40,41 @@ class Remains:
     """It crashed too often: it ends what it had begun, says so and does not come back."""
 
 
+REMEMBERED = frozenset({AttemptEnded, AttemptSuspended, AgentReady})
+"""What an agent tells the scheduler that changes what it has in hand."""
+
+
 class Ledger:
     def __init__(self) -> None:
         self.incarnation = 1
         """The newest that was announced."""
-        self.orphans: dict[AttemptId, Orphan] = {}
+        self._begun: dict[AttemptId, tuple[Job | None, int]] = {}
+        self._aside: set[AttemptId] = set()
 
     def began(self, job: Job) -> None:
-        self.orphans[job.attempt] = Orphan(job.attempt, job, self.incarnation)
+        self._begun[job.attempt] = (job, self.incarnation)
 
     def told(self, message: Message) -> None:
-        """A message that goes to the scheduler."""
-        match message:
-            case AttemptEnded(_, _, attempt) | AttemptSuspended(_, _, attempt):
-                self.orphans.pop(attempt, None)
-            case AgentReady(_, incarnation):
-                self.incarnation = max(self.incarnation, incarnation)
-            case _:
-                return
+        """One of ``REMEMBERED`` goes to the scheduler."""
+        if isinstance(message, AgentReady):
+            self.incarnation = max(self.incarnation, message.incarnation)
+        elif isinstance(message, AttemptEnded | AttemptSuspended):
+            self._begun.pop(message.attempt, None)
+            if self._aside:
+                self._aside.discard(message.attempt)
 
     def killed(self, effect: Kill) -> None:
         """One that was suspended is nobody's until it is killed; its end must be reported from here."""
-        if effect.attempt not in self.orphans:
-            self.orphans[effect.attempt] = Orphan(effect.attempt, None, self.incarnation)
+        self._begun.setdefault(effect.attempt, (None, self.incarnation))
 
     def abandoned(self, effect: Abandon) -> None:
-        left = self.orphans.get(effect.attempt)
-        if left is not None:
-            self.orphans[effect.attempt] = Orphan(left.attempt, left.job, left.incarnation, aside=True)
+        if effect.attempt in self._begun:
+            self._aside.add(effect.attempt)
+
+    @property
+    def orphans(self) -> dict[AttemptId, Orphan]:
+        """What has begun here and was not reported ended."""
+        return {
+            attempt: Orphan(attempt, job, incarnation, attempt in self._aside)
+            for attempt, (job, incarnation) in self._begun.items()
+        }

@@ -55,7 +55,7 @@ class Shell(Protocol):
         """Begin a step: this is what is in hand, and of that nothing has been touched yet of ``unfed``."""
         ...
 
-    def finish(self, effects: list[Effect], *, done: Sequence[Any], rest: Sequence[Any]) -> None: ...
+    def finish(self, done: Sequence[Any], effects: list[Effect], rest: Sequence[Pending] = ()) -> None: ...
 
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None: ...
 
@@ -64,7 +64,7 @@ class Shell(Protocol):
 
 def resume(shell: Shell, remainder: Remainder) -> None:
     """Go on in the place of an actor that hung or is gone: perform what it had decided, then as after a crash."""
-    shell.finish(list(remainder.effects), done=(), rest=remainder.line)
+    shell.finish((), list(remainder.effects), remainder.line)
     feed_again(shell, list(remainder.line), remainder.error)
 
 
@@ -107,7 +107,7 @@ def _rebuild(shell: Shell, line: list[Pending]) -> None:
     shell.seat.generation += 1
     now = shell.hold(line, line)
     shell.logic = shell.fresh()
-    shell.finish(shell.logic.begin(now), done=(), rest=line)
+    shell.finish((), shell.logic.begin(now), line)
 
 
 def _feed(shell: Shell, pending: Pending, now: Instant, *, done: Sequence[Any], rest: Sequence[Pending]) -> None:
@@ -119,7 +119,7 @@ def _feed(shell: Shell, pending: Pending, now: Instant, *, done: Sequence[Any], 
             shell.seat.set_apart(pending)
         effects = logic.quarantined(pending.message, _info(pending), now)
     effects = [*effects, *logic.settle(now)]
-    shell.finish(effects, done=done, rest=rest)
+    shell.finish(done, effects, rest)
 
 
 def _blame(pending: Pending, error: BaseException, line: list[Pending]) -> list[Pending]:

@@ -133,11 +133,11 @@ class Seat:
         self._crashes.append(now)
         return len(self._crashes) == self._crashes.maxlen and now - self._crashes[0] <= self._within
 
-    def asked(self, batch: Sequence[Any]) -> None:
+    def asked(self, message: Any) -> None:
         """Keep what somebody waits for until its answer is given or another actor has it."""
-        for message in batch:
-            if message.reply != NOBODY:
-                self.open[message.reply] = message
+        if message.reply == NOBODY:
+            return
+        self.open[message.reply] = message
         if len(self.open) > self._open_limit:  # Callers that gave up leave theirs behind.
             self.open = {number: ask for number, ask in self.open.items() if self._desk.waits(number)}
             self._open_limit = max(_OPEN_SWEEP, 2 * len(self.open))
