@@ -121,7 +121,7 @@ class LogicActor(pykka.ThreadingActor):
             self._go_on()
             self._idle = True
         except Stopped:
-            pass
+            self.actor_stopped.set()
         except BaseException as error:  # noqa: BLE001 - Pykka would leave an actor that is registered and has no thread.
             self.trouble = error
             self._give_up(starting=not self.seat.generation)
@@ -143,7 +143,7 @@ class LogicActor(pykka.ThreadingActor):
             while message is not None:
                 message = self._turn(message)
         except Stopped:
-            return
+            self.actor_stopped.set()  # Here too, so that Pykka's loop takes nothing more from the inbox.
         except BaseException as error:  # noqa: BLE001 - Pykka would stop every actor of the process, the user's own included.
             self.trouble = error
             self._give_up(starting=False)

@@ -64,6 +64,7 @@ class Shell(Protocol):
 
 def resume(shell: Shell, remainder: Remainder) -> None:
     """Go on in the place of an actor that hung or is gone: perform what it had decided, then as after a crash."""
+    shell.hold(remainder.line, remainder.line)
     shell.finish((), list(remainder.effects), remainder.line)
     feed_again(shell, list(remainder.line), remainder.error)
 

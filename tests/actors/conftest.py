@@ -12,7 +12,7 @@ import pytest
 from actors.actor import LogicActor
 from actors.clock import SystemClock
 from actors.desk import Desk
-from actors.effects import Effect, Reply, Send
+from actors.effects import Effect, Reply
 from actors.errors import EngineStopped, RequestError
 from actors.messages import AwaitIdle, ReadStats
 from actors.model import ErrorInfo, Instant, ReplyId
@@ -204,6 +204,3 @@ def company() -> Iterator[Callable[..., Company]]:
     yield start
     for each in made:
         each.stop()
-
-
-__all__ = ["Add", "Enter", "Send"]
