@@ -248,11 +248,12 @@ class LogicActor(pykka.ThreadingActor):
 
     def _give_up(self, *, starting: bool) -> None:
         self.seat.halted = True
+        if not starting and self.trouble is not None:
+            # First of all, so that whoever waits is told what happened, and not that the engine was stopped.
+            self.around.fail(self.name, "".join(traceback.format_exception(self.trouble)))
         self._bury()
         self._left = iter(())
         self._idle = True
-        if not starting and self.trouble is not None:
-            self.around.fail(self.name, "".join(traceback.format_exception(self.trouble)))
 
     def _bury(self) -> None:
         batch = self.in_hand()
