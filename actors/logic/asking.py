@@ -7,6 +7,7 @@ from typing import TypeAlias, assert_never
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.logic.books import Books
+from actors.logic.state import State
 from actors.logic.steering import Steering
 from actors.logic.workflows import Instance
 from actors.messages import (
@@ -21,7 +22,7 @@ from actors.messages import (
     ReadInstances,
     ReadStats,
 )
-from actors.model import Entity, EntityId, InstanceKey, InstanceStatus, ReplyId, TaskStatus
+from actors.model import Entity, EntityId, InstanceStatus, ReplyId, TaskStatus
 from actors.views import InstanceView, Receipt
 
 Question: TypeAlias = (
@@ -38,12 +39,12 @@ Question: TypeAlias = (
 
 
 class Asking:
-    def __init__(self, books: Books, steering: Steering) -> None:
+    def __init__(self, state: State, books: Books, steering: Steering) -> None:
+        self._state = state
         self._books = books
         self._steering = steering
-        self._waiters: dict[InstanceKey, list[tuple[ReplyId, int]]] = {}
-        """Who waits for an instance, and for which revision of it."""
-        self._idle_waiters: list[ReplyId] = []
+        self._waiters = state.waiters
+        self._idle_waiters = state.idle_waiters
 
     def receive(self, message: Question) -> None:
         """Answer, now or when what is waited for has happened."""
@@ -60,8 +61,9 @@ class Asking:
             for instance in ended:
                 self._ended(instance)
             ended.clear()
-        undone = books.instances.working or books.table.pending or books.intake.derived_out
+        undone = self._state.working or self._state.pending or self._state.derived_out
         if self._idle_waiters and not undone:
+            self._state.will_change(self._idle_waiters)
             for reply in self._idle_waiters:
                 books.out.reply(reply, None)
             self._idle_waiters.clear()
@@ -70,6 +72,7 @@ class Asking:
         out = self._books.out
         match message:
             case AwaitIdle(reply):
+                self._state.will_change(self._idle_waiters)
                 self._idle_waiters.append(reply)
             case AwaitReceipt(receipt, reply):
                 self._await_receipt(receipt, reply)
@@ -114,14 +117,18 @@ class Asking:
         elif instance.unknown:
             self._books.out.reply(reply, self._books.view(instance))
         else:
-            self._waiters.setdefault(instance.key, []).append((reply, revision))
+            self._state.note(self._waiters, instance.key)
+            self._waiters[instance.key] = (*self._waiters.get(instance.key, ()), (reply, revision))
 
     def _following(self, instance: Instance, revision: int) -> Instance | None:
         """The instance after it, if that is the one which acts on this revision."""
         return None if revision <= instance.confirmed else self._books.instances.continuation(instance)
 
     def _ended(self, instance: Instance) -> None:
-        for reply, revision in self._waiters.pop(instance.key, ()):
+        if instance.key not in self._waiters:
+            return
+        self._state.note(self._waiters, instance.key)
+        for reply, revision in self._waiters.pop(instance.key):
             following = self._following(instance, revision)
             if following is not None:
                 self._await(following, following.id, reply, following.confirmed)

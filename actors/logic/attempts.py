@@ -11,6 +11,7 @@ from actors.logic.endings import Endings
 from actors.logic.instances import Instances
 from actors.logic.judging import Judgement, Verdict, judge
 from actors.logic.outbox import Outbox
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import (
     AttemptAssigned,
@@ -37,16 +38,19 @@ from actors.views import ChangeType
 
 
 class Attempts:
-    def __init__(self, instances: Instances, endings: Endings, out: Outbox, *, max_infra_losses: int) -> None:
+    def __init__(
+        self, state: State, instances: Instances, endings: Endings, out: Outbox, *, max_infra_losses: int
+    ) -> None:
+        self._state = state
         self._instances = instances
         self._endings = endings
         self._out = out
         self._max_losses = max_infra_losses
-        self.counts = {str(verdict): 0 for verdict in Verdict}
+        self.counts = state.attempts_by_verdict
 
     def assigned(self, message: AttemptAssigned, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         run.withdrawing = None if run.withdrawing is Withdrawal.QUEUE_TIMEOUT else run.withdrawing
@@ -57,6 +61,7 @@ class Attempts:
             instance.started = True
             if instance.deadline is not None:
                 self._out.clear_timer(("valid", instance.key))
+            self._state.touch_whole(instance)
             for other in instance.roots():  # Taken out for expiry while this one got its agent.
                 if other.withdrawing is Withdrawal.EXPIRED and not other.in_line:
                     other.withdrawing = None
@@ -71,7 +76,7 @@ class Attempts:
 
     def parked(self, attempt: AttemptId, by: TaskKey | None, now: Instant) -> None:
         found = self._instances.find_attempt(attempt)
-        if found is not None:
+        if found is not None and not found[1].over:
             instance, run = found
             run.move(TaskStatus.PENDING)
             run.preemptions += 1
@@ -89,7 +94,7 @@ class Attempts:
         attempt.ended, attempt.error, attempt.killed = outcome.ended, outcome.error, outcome.killed
         attempt.preempted_by = message.preempted_by
         run.in_line = False
-        if run.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+        if run.over:
             if run.status is TaskStatus.UNKNOWN:
                 run.result = outcome.result  # Late, but a person who has to decide will want to see it.
             return  # It was given up while the attempt would not stop.
@@ -153,7 +158,7 @@ class Attempts:
     def set_aside(self, message: AttemptSetAside, now: Instant) -> None:
         """Its attempt will not stop. What cannot run again anyway ends now; a late end changes nothing."""
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         final = message.reason is StopReason.CANCEL or instance.failing or instance.cancelling
@@ -176,6 +181,8 @@ class Attempts:
         run.in_line = False
         run.attempts = run.attempts[:-1]  # It was never assigned.
         why = run.withdrawing
+        if run.over:
+            return
         if instance.failing or instance.cancelling or why is Withdrawal.CANCELLED:
             self._endings.give_up(instance, run, now)
         elif why is Withdrawal.QUEUE_TIMEOUT:
@@ -197,6 +204,7 @@ class Attempts:
         instance = self._instances.live.get(key)
         if instance is None or instance.started or instance.deadline is None or now < instance.deadline:
             return
+        self._state.touch_whole(instance)
         waiting = [run for run in instance.runs if run.in_line]
         for run in waiting:
             run.withdrawing = Withdrawal.EXPIRED

@@ -12,6 +12,7 @@ from actors.logic.entities import StateTable
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Run
 from actors.model import Definitions, EntityId
 from actors.views import InstanceView
@@ -19,6 +20,7 @@ from actors.views import InstanceView
 
 @dataclass(frozen=True, slots=True)
 class Books:
+    state: State
     definitions: Definitions
     out: Outbox
     table: StateTable
@@ -57,14 +59,17 @@ class Books:
                     entity = rest.rsplit("_", parts)[0]
                     row = self.table.get(EntityId(entity))
                     for instance in () if row is None else row.unfinished(workflow.id):
+                        self.state.touch_instance(instance)
                         if instance.id == identity:
                             if not tasks_first:
                                 return instance, None
                             alike = instance
                         for run in instance.runs:
                             if instance.task_id(run.task) == identity:
+                                self.state.touch_run(run)
                                 return instance, run
         return None if alike is None else (alike, None)
 
     def view(self, instance: Instance) -> InstanceView:
+        self.state.touch_instance(instance)  # To look at its tasks makes them, if nobody has yet.
         return history.view(history.record(instance, None), self.out.calendar)

@@ -7,10 +7,12 @@ of it is left in line or running, and nothing is unknown.
 from __future__ import annotations
 
 from actors.effects import SCHEDULER
-from actors.logic.entities import Row, StateTable, Triggers
+from actors.logic.entities import StateTable, Triggers
 from actors.logic.history import record
 from actors.logic.instances import Instances
 from actors.logic.outbox import Outbox
+from actors.logic.rows import Row
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import CancelTask
 from actors.model import (
@@ -27,14 +29,15 @@ from actors.views import ChangeType
 
 
 class Endings:
-    def __init__(self, instances: Instances, table: StateTable, triggers: Triggers, out: Outbox) -> None:
+    def __init__(self, state: State, instances: Instances, table: StateTable, triggers: Triggers, out: Outbox) -> None:
+        self._state = state
         self._instances = instances
         self._table = table
         self._triggers = triggers
         self._out = out
         self.just_ended: list[Instance] = []
         """Since the last batch, those that hold an ``unknown`` task included: somebody may wait for them."""
-        self.counts = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 0)
+        self.counts = state.instances_by_end
 
     def complete(self, instance: Instance, run: Run, result: Json, now: Instant) -> None:
         run.result = result
@@ -43,6 +46,8 @@ class Endings:
         self._out.task_change(ChangeType.TASK_COMPLETED, now, instance, run)
         self._derive(EventType.TASK_COMPLETED, instance, run)
         if not (instance.failing or instance.cancelling):
+            for place in instance.workflow.dependants[run.task.index]:
+                self._state.touch_run(instance.runs[place])
             for dependant in instance.release_dependants(run):
                 self._instances.make_ready(instance, dependant, now)
         self.end_if_done(instance, now)
@@ -94,6 +99,7 @@ class Endings:
 
     def cancel(self, instance: Instance, now: Instant) -> None:
         """Stop what runs of it, take out what waits; also what a person should have decided."""
+        self._state.touch_whole(instance)
         instance.cancelling = True
         for run in instance.runs:
             if run.status is TaskStatus.UNKNOWN:
@@ -104,6 +110,7 @@ class Endings:
             self.end_if_done(instance, now)
 
     def _stop_others(self, instance: Instance, now: Instant) -> None:
+        self._state.touch_whole(instance)
         for run in instance.runs:
             if run.in_line and run.open:
                 run.withdrawing = Withdrawal.CANCELLED
@@ -128,6 +135,7 @@ class Endings:
         self._out.change(ChangeType.EVENT_EXPIRED, now, entity=instance.entity, detail={"instance": instance.id})
 
     def _end(self, instance: Instance, status: InstanceStatus, now: Instant) -> None:
+        self._state.touch_whole(instance)
         for run in instance.runs:
             if run.status is TaskStatus.PENDING:
                 if run.open:
@@ -145,10 +153,12 @@ class Endings:
         continued = self._instances.continuation(instance)
         self._out.finished.append(record(instance, continued.id if continued is not None else None))
         self.just_ended.append(instance)
+        self._state.note(self._instances.live, instance.key)
         del self._instances.live[instance.key]
         self._out.instance_change(ChangeType.INSTANCE_ENDED, now, instance)
         row = self._table.get(instance.entity)
         assert row is not None
+        self._state.touch(row)
         following = row.take_out(instance)
         self._end_round(instance, row, now)
         if following is not None:
@@ -170,7 +180,7 @@ class Endings:
         self._out.change(ChangeType.ENTITY_CHANGED, now, entity=instance.entity, status=status)
         if row.next_phase is not None and not row.failed:
             row.set(status=EntityStatus.PENDING, phase=row.next_phase[1])
-            self._table.pending[instance.entity] = None
+            self._table.calls(instance.entity)
             self._out.change(ChangeType.ENTITY_CHANGED, now, entity=instance.entity, status=EntityStatus.PENDING)
         row.failed = False
         row.next_phase = None

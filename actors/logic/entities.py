@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from actors.errors import ConditionError
-from actors.logic.lanes import Lanes
-from actors.logic.transitions import ENTITY_MOVES
+from actors.logic.rows import Row
+from actors.logic.state import State
 from actors.model import (
     DEFAULT_PRIORITY,
     Entity,
@@ -19,7 +19,6 @@ from actors.model import (
     Phase,
     Priority,
     Trigger,
-    Utc,
     Workflow,
 )
 
@@ -28,50 +27,12 @@ ARRIVALS = frozenset({EventType.DATA_READY, EventType.HIGH_PRIORITY_ARRIVED})
 OUTCOMES = frozenset({EventType.TASK_COMPLETED, EventType.TASK_FAILED})
 
 
-class Row(Lanes):
-    """An entity, its lanes, and the round of instances that runs for it."""
-
-    __slots__ = ("entity", "failed", "live", "next_phase")
-
-    def __init__(self, entity: Entity) -> None:
-        super().__init__()
-        self.entity = entity
-        self.live = 0
-        """Unfinished instances."""
-        self.failed = False
-        """One of this round failed or was cancelled."""
-        self.next_phase: tuple[Priority, str] | None = None
-
-    def set(
-        self,
-        *,
-        status: EntityStatus | None = None,
-        phase: str | None = None,
-        priority: Priority | None = None,
-        data: Json = None,
-        processed: Utc | None = None,
-    ) -> None:
-        """Change fields; None leaves one as it is."""
-        old = self.entity
-        assert status is None or status is old.status or status in ENTITY_MOVES[old.status]
-        self.entity = Entity(
-            old.id,
-            old.name,
-            old.phase if phase is None else phase,
-            old.status if status is None else status,
-            old.priority if priority is None else priority,
-            old.last_processed if processed is None else processed,
-            old.data if data is None else data,
-        )
-
-
 class StateTable:
     """Every entity by id, and an index of those that changed and are pending."""
 
-    def __init__(self) -> None:
-        self._rows: dict[EntityId, Row] = {}
-        self.pending: dict[EntityId, None] = {}
-        """Pending rows that nothing has looked at since they changed, oldest first."""
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._rows = state.rows
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -81,6 +42,21 @@ class StateTable:
 
     def get(self, entity: EntityId) -> Row | None:
         return self._rows.get(entity)
+
+    @property
+    def pending(self) -> dict[EntityId, None]:
+        """Pending rows that nothing has looked at since they changed, oldest first; to read."""
+        return self._state.pending
+
+    def calls(self, entity: EntityId) -> None:
+        """It is pending: somebody must look at what it calls for."""
+        self._state.pending[entity] = None
+
+    def looked_at(self, entity: EntityId) -> None:
+        pending = self._state.pending
+        if entity in pending:
+            self._state.will_change(pending)
+            del pending[entity]
 
     def add(self, entity: Entity) -> Row:
         row = self._rows[entity.id] = Row(entity)
@@ -107,9 +83,10 @@ class StateTable:
         if row is None:
             row = self.add(entity)
         else:
+            self._state.touch(row)
             row.entity = entity
         if status is EntityStatus.PENDING:
-            self.pending[seed.id] = None
+            self.calls(seed.id)
         return row
 
 

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from actors.effects import SCHEDULER
-from actors.logic.entities import Row, StateTable
+from actors.logic.entities import StateTable
 from actors.logic.outbox import Outbox
+from actors.logic.rows import Row
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Revising, Run
 from actors.messages import ChangePriority, QueueTimeoutDue, ReadyTask, ReviseTasks, ValidityOver
 from actors.model import (
@@ -39,26 +41,21 @@ _NO_INPUTS: Mapping[str, Json] = MappingProxyType({})
 
 
 class Instances:
-    def __init__(self, table: StateTable, out: Outbox, *, store_id: str) -> None:
+    def __init__(self, state: State, table: StateTable, out: Outbox, *, store_id: str) -> None:
+        self._state = state
         self._table = table
         self._out = out
         self._store_id = store_id
-        self.live: dict[InstanceKey, Instance] = {}
-        self.working = 0
-        """Instances with a task in line, running or waiting for a backoff."""
-        self._keys = 0
-        self._orders = 0
-        self._second = 0
+        self.live = state.live
         self._names: dict[WorkflowId, tuple[str, ...]] = {}
-        self._taken: dict[EntityId, tuple[str, ...]] = {}
-        """Names used for an entity in this second, so that readable ids never collide."""
+        """What each workflow's instances take of names; from the definitions alone."""
 
     # --- starting --------------------------------------------------------------------------------
 
     def begin(self, workflow: Workflow, row: Row, now: Instant) -> Instance:
         """A new instance at the end of its line; ``launch`` it when it has its event."""
-        self._keys += 1
-        instance = Instance(InstanceKey(self._keys), workflow, self._origin(workflow, row.entity.id, now), now)
+        self._state.keys += 1
+        instance = Instance(InstanceKey(self._state.keys), workflow, self._origin(workflow, row.entity.id, now), now)
         self.live[instance.key] = instance
         row.live += 1
         if row.entity.status is not EntityStatus.PROCESSING:
@@ -70,18 +67,20 @@ class Instances:
     def _origin(self, workflow: Workflow, entity: EntityId, now: Instant) -> Origin:
         """Readable ids that nothing else of this second has."""
         second = int(self._out.calendar.utc(now))
-        if second != self._second:
-            self._second = second
-            self._taken.clear()
+        state = self._state
+        if second != state.second:
+            state.second = second
+            state.taken = {}
         names = self._names.get(workflow.id)
         if names is None:
             names = self._names[workflow.id] = (workflow.id, *[task.id for task in workflow.tasks])
-        taken = self._taken.get(entity)
+        taken = state.taken.get(entity)
         if taken is None:  # The usual case: one workflow for the entity in this second.
-            self._taken[entity] = names
-            return Origin(self._store_id, workflow.id, entity, self._second)
-        self._taken[entity] = taken + names
-        return Origin(self._store_id, workflow.id, entity, self._second, 1 + max(map(taken.count, names)))
+            state.taken[entity] = names
+            return Origin(self._store_id, workflow.id, entity, second)
+        state.note(state.taken, entity)
+        state.taken[entity] = taken + names
+        return Origin(self._store_id, workflow.id, entity, second, 1 + max(map(taken.count, names)))
 
     def launch(self, instance: Instance, now: Instant) -> None:
         self._out.instance_change(ChangeType.INSTANCE_CREATED, now, instance)
@@ -90,20 +89,21 @@ class Instances:
 
     def activate(self, instance: Instance, now: Instant) -> None:
         """Its turn has come: give its first tasks to the scheduler."""
+        self._state.touch_whole(instance)
         instance.active = True
-        order = self._orders + 1
+        order = self._state.orders + 1
         instance.send(order, now)
         for task in instance.workflow.tasks:
             if task.depends_on:
                 continue
             instance.open += 1
             self._out.ready.append(self._first_attempt(instance, task, order, (instance.event, instance.merged)))
-            self._orders = order
+            self._state.orders = order
             order += 1
             self._set_queue_timeout(instance, task, now)
             if self._out.wants(ChangeType.TASK_READY):
                 self._out.task_change(ChangeType.TASK_READY, now, instance, instance.runs[task.index])
-        self.working += 1
+        self._state.working += 1
 
     # --- merging ---------------------------------------------------------------------------------
 
@@ -114,6 +114,7 @@ class Instances:
             return None
         if workflow.coalesce is Coalesce.ALL and not last.from_table:
             return None
+        self._state.touch_instance(last)
         return last
 
     def merge(self, instance: Instance, event: Event, count: int) -> None:
@@ -151,6 +152,7 @@ class Instances:
         revising = None if instance is None else instance.revising
         if instance is None or revising is None or revising.offered is None:
             return
+        self._state.touch_instance(instance)
         if taken:
             instance.event = revising.offered
             instance.merged += revising.offered_merged
@@ -167,11 +169,13 @@ class Instances:
         event = None if revising is None else revising.newest or revising.offered
         if revising is None or event is None or row is None:
             return
+        self._state.touch(row)
         count = revising.newest_merged + (revising.offered_merged if revising.offered is not None else 0)
         revising.offered = revising.newest = None
         revising.newest_merged = 0
         last = row.last(instance.workflow.id)
         if last is not None and last is not instance and last.merges():
+            self._state.touch_instance(last)
             last.merged += count  # It has a newer event already.
             revising.continued_by = last.key
             return
@@ -199,9 +203,10 @@ class Instances:
 
     def make_ready(self, instance: Instance, run: Run, now: Instant) -> None:
         """Give the task's next attempt to the scheduler."""
+        self._state.touch_run(run)
         if not run.order:
-            self._orders += 1
-            run.order = self._orders
+            self._state.orders += 1
+            run.order = self._state.orders
             self._set_queue_timeout(instance, run.task, now)
         run.new_attempt(now)
         self._open_run(instance, run)
@@ -250,20 +255,26 @@ class Instances:
         if not run.open:
             run.open = True
             instance.open += 1
-            self.working += instance.open == 1
+            self._state.working += instance.open == 1
 
     def shut_run(self, instance: Instance, run: Run) -> None:
         """Nothing of it is in line, running, or waiting for a backoff any more."""
         if run.open:
             run.open = False
             instance.open -= 1
-            self.working -= instance.open == 0
+            self._state.working -= instance.open == 0
 
     # --- finding ---------------------------------------------------------------------------------
 
     def find(self, task: TaskKey) -> tuple[Instance, Run] | None:
+        """The task's instance and run, to be changed: both are noted as they are."""
         instance = self.live.get(InstanceKey(task // MAX_TASKS))
-        return None if instance is None else (instance, instance.runs[task % MAX_TASKS])
+        if instance is None:
+            return None
+        self._state.touch_instance(instance)
+        run = instance.runs[task % MAX_TASKS]
+        self._state.touch_run(run)
+        return instance, run
 
     def find_attempt(self, attempt: AttemptId) -> tuple[Instance, Run] | None:
         """None for a report about anything but the newest attempt of an unfinished task: it is stale."""

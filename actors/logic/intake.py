@@ -5,13 +5,13 @@ An event is acted on whole or not at all: whatever could refuse it is asked firs
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from actors.logic.entities import ARRIVALS, OUTCOMES, Row, StateTable, Triggers, arrived
+from actors.logic.entities import ARRIVALS, OUTCOMES, StateTable, Triggers, arrived
 from actors.logic.instances import Instances
 from actors.logic.outbox import Outbox
-from actors.logic.remembered import Remembered
+from actors.logic.rows import Row
+from actors.logic.state import Seen, State
 from actors.logic.workflows import Instance
 from actors.messages import EventAnswer, ForwardedEvent
 from actors.model import (
@@ -21,6 +21,7 @@ from actors.model import (
     Definitions,
     Entity,
     EntityId,
+    EntitySeed,
     EntityStatus,
     Event,
     EventType,
@@ -31,16 +32,21 @@ from actors.model import (
 )
 from actors.views import ChangeType, Receipt
 
-_Answer = tuple[str | int, ...]
-"""What is kept of a receipt: its instances and their revisions in turn."""
-_NOTHING: _Answer = ()
+_NOTHING: Seen = ()
 _MAX_NAMES = 1_024
 
 
 class Intake:
     def __init__(
-        self, definitions: Definitions, table: StateTable, triggers: Triggers, instances: Instances, out: Outbox
+        self,
+        state: State,
+        definitions: Definitions,
+        table: StateTable,
+        triggers: Triggers,
+        instances: Instances,
+        out: Outbox,
     ) -> None:
+        self._state = state
         self._workflows = definitions.workflows
         self._settings = definitions.settings
         self._table = table
@@ -49,15 +55,43 @@ class Intake:
         self._out = out
         self._names: dict[InstanceKey, str] = {}
         """Ids of the instances that events have merged into lately."""
-        self._seen: Remembered[_Answer] = Remembered(definitions.settings.max_remembered_ids)
-        self.derived_out = 0
-        """Derived events on their way through the router."""
-        self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=definitions.settings.max_dead_letters)
-        self.counts = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
+        """A cache: from the instances alone."""
+        self._left_out: Sequence[tuple[object, str]] = ()
+        self._seen = state.seen
+        self.dead_letters = state.dead_letters
+        self.counts = state.events
+
+    def leave_out(self, parts: Sequence[tuple[object, str]]) -> None:
+        """Of the next message, quarantine these parts, for these reasons, and act on the others."""
+        self._left_out = parts
+
+    def act_on(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
+        self._state.in_hand = forwarded
+        why = self._why_not(forwarded) if self._left_out else ""
+        if not why:
+            return self.take(forwarded, now)
+        self._state.derived_out -= forwarded.derived
+        self._reject(forwarded.event, forwarded.ids[-1], why, now)
+        return EventAnswer(None, why)
+
+    def put(self, seed: EntitySeed, now: Instant) -> None:
+        self._state.in_hand = seed
+        why = self._why_not(seed) if self._left_out else ""
+        if why:
+            self.lose(Event("put", seed.id, data=seed.data), "", why, now)
+        else:
+            self.put_row(self._table.put(seed), now)
+
+    def _why_not(self, part: object) -> str:
+        """Why this very part is left out; empty if it is not. None as a part stands for all of them."""
+        for left_out, why in self._left_out:
+            if left_out is None or left_out is part or (isinstance(part, str) and left_out == part):
+                return why
+        return ""
 
     def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
         event = forwarded.event
-        self.derived_out -= forwarded.derived
+        self._state.derived_out -= forwarded.derived
         identity = forwarded.ids[-1]
         seen = self._seen.get(identity)
         if seen is not None:
@@ -101,6 +135,7 @@ class Intake:
             row = self._table.add(entity)
             self.put_row(row, now, known=False)
         else:
+            self._state.touch(row)
             changed = row.entity.priority != entity.priority
             row.entity = entity
             if changed:
@@ -114,7 +149,7 @@ class Intake:
             if is_new:
                 self._instances.launch(instance, now)
         # What the table called for is started with it; it need not be looked at for this row again.
-        self._table.pending.pop(entity.id, None)
+        self._table.looked_at(entity.id)
         found = sorted((instance for instance, _ in started), key=lambda i: (i.priority, i.key))
         answer: list[str | int] = []
         for instance in found:
@@ -156,6 +191,7 @@ class Intake:
     def _raise(self, row: Row, priority: int) -> None:
         for workflow in self._workflows:
             for instance in row.unfinished(workflow):
+                self._state.touch_whole(instance)
                 if instance.sent_at is None:  # Nobody else knows of its tasks yet.
                     instance.raise_priority(priority)
                     continue
@@ -181,7 +217,7 @@ class Intake:
                 return f"{self._settings.max_lined_up} events of {row.entity.id} wait for {workflow.id} already"
         return ""
 
-    def _remember(self, forwarded: ForwardedEvent, answer: _Answer) -> EventAnswer:
+    def _remember(self, forwarded: ForwardedEvent, answer: Seen) -> EventAnswer:
         self.counts["accepted"] += len(forwarded.ids)
         for identity in forwarded.ids:
             self._seen.add(identity, answer)
@@ -189,8 +225,13 @@ class Intake:
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
         self.counts["rejected"] += 1
+        self.lose(event, identity, refusal, now)
+
+    def lose(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
+        """It is not acted on, and kept as a dead letter."""
         self.counts["dead_letters"] += 1
         detail = {"event": identity, "type": event.type, "why": refusal}
+        self._state.will_change(self.dead_letters)
         self.dead_letters.append(
             {**detail, "entity_id": event.entity_id, "data": event.data, "at": self._out.calendar.utc(now)}
         )
@@ -206,16 +247,23 @@ class Intake:
 
     def reconcile(self, now: Instant) -> None:
         """Start what pending rows call for, whether or not an event came for them."""
-        pending, self._table.pending = self._table.pending, {}
+        pending, self._state.pending = self._state.pending, {}
         for entity in pending:
             row = self._table.get(entity)
             if row is None or row.entity.status is not EntityStatus.PENDING:
                 continue
+            self._state.in_hand = entity
+            why = self._why_not(entity) if self._left_out else ""
+            if why:
+                self.lose(Event("reconcile", entity), "", why, now)
+                continue
+            self._state.touch(row)
             for workflow in self._triggers.for_row(row.entity):
                 self._start_from_table(workflow, row, now)
+        self._state.in_hand = None
 
 
-def _receipt(identity: str, answer: _Answer, *, duplicate: bool) -> Receipt:
+def _receipt(identity: str, answer: Seen, *, duplicate: bool) -> Receipt:
     names, revisions = answer[::2], answer[1::2]
     return Receipt(identity, names, duplicate, revisions)  # type: ignore[arg-type]
 

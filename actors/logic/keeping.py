@@ -16,6 +16,8 @@ from actors.logic.history import Calendar
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.quarantine import Quarantine, poisoned
+from actors.logic.state import State
 from actors.logic.steering import Steering
 from actors.messages import (
     AttemptAssigned,
@@ -41,36 +43,94 @@ from actors.messages import (
     ValidityOver,
     Watch,
 )
-from actors.model import NS_PER_MS, Definitions, Instant
+from actors.model import NS_PER_MS, Definitions, ErrorInfo, Instant
 from actors.views import ChangeType
 
 
 class Keeping:
-    def __init__(self, definitions: Definitions, *, calendar: Calendar, store_id: str) -> None:
+    """Decides on a ``State`` that outlives it.
+
+    Messages received up to a ``settle`` are one transaction of the state; it is over when the
+    next message comes. If ``receive``, ``settle`` or ``quarantined`` raises, nothing of the batch
+    may be performed: call ``state.roll_back()``, make a new ``Keeping`` on the same state, and
+    give it the messages again. Who waits for an answer (``AwaitInstance``, ``AwaitReceipt``,
+    ``AwaitIdle``) is part of the state: what an earlier batch asked is never given again, or it
+    would be answered twice.
+    """
+
+    def __init__(
+        self, definitions: Definitions, *, calendar: Calendar, store_id: str, state: State | None = None
+    ) -> None:
+        self._definitions = definitions
+        self._calendar = calendar
+        self._store_id = store_id
+        self.state = State(definitions.settings) if state is None else state
+        self._assemble()
+
+    def _assemble(self) -> None:
+        """Parts that hold nothing of their own between batches, around the state."""
+        definitions, state = self._definitions, self.state
         settings = definitions.settings
         self._reconcile_ns = settings.reconcile_ms * NS_PER_MS
-        self._out = Outbox(calendar)
-        self._table = StateTable()
+        self._out = Outbox(state, self._calendar)
+        table = StateTable(state)
         triggers = Triggers(definitions.workflows.values())
-        self._instances = Instances(self._table, self._out, store_id=store_id)
-        self._endings = Endings(self._instances, self._table, triggers, self._out)
-        self._attempts = Attempts(self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses)
-        self._intake = Intake(definitions, self._table, triggers, self._instances, self._out)
-        books = Books(definitions, self._out, self._table, self._instances, self._endings, self._attempts, self._intake)
-        self._steering = Steering(books)
-        self._asking = Asking(books, self._steering)
-        self._reconcile_set = False
+        self._instances = Instances(state, table, self._out, store_id=self._store_id)
+        self._endings = Endings(state, self._instances, table, triggers, self._out)
+        self._attempts = Attempts(
+            state, self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses
+        )
+        self._intake = Intake(state, definitions, table, triggers, self._instances, self._out)
+        books = Books(
+            state, definitions, self._out, table, self._instances, self._endings, self._attempts, self._intake
+        )
+        self._steering = Steering(state, books)
+        self._asking = Asking(state, books, self._steering)
+        self._quarantine = Quarantine(books)
+
+    def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
+        """Nothing: its state is all there, and so are its timers."""
+        return []
+
+    def quarantined(self, message: ToKeeper, error: ErrorInfo, now: Instant) -> list[Effect]:
+        """What must follow because this message crashed twice; of many parts, the others are acted on."""
+        in_hand = self.state.in_hand  # None if it was not in any of them: then it is all of it.
+        self.state.begin()
+        match message:
+            case EventBatch() | Bootstrap() | ReconcileDue():
+                return self._without(message, [(in_hand, poisoned(error).message)], now)
+            case _:
+                self._quarantine.instead_of(message, error, now)
+                return self.settle(now)
+
+    def _without(self, message: ToKeeper, parts: list[tuple[object, str]], now: Instant) -> list[Effect]:
+        """Act on it without these parts, and without any that crashes as well."""
+        while True:
+            self._intake.leave_out(parts)
+            try:
+                self.receive(message, now)
+                return self.settle(now)
+            except Exception as error:
+                if parts[-1][0] is None:  # Nothing of it was acted on.
+                    raise
+                why = poisoned(ErrorInfo(type(error).__name__, str(error))).message
+                parts.append((self.state.in_hand, why))
+                self.state.roll_back()
+                self._assemble()
 
     def receive(self, message: ToKeeper, now: Instant) -> list[Effect]:
         """Take one message. What must happen because of it comes from ``settle``."""
         attempts = self._attempts
+        if self.state.over:
+            self.state.begin()
         match message:
             case AttemptAssigned():
                 attempts.assigned(message, now)
             case AttemptClosed():
                 attempts.closed(message, now)
             case EventBatch(batch, events):
-                answers = tuple([self._intake.take(forwarded, now) for forwarded in events])
+                answers = tuple([self._intake.act_on(forwarded, now) for forwarded in events])
+                self.state.in_hand = None
                 self._out.send(ROUTER, EventsAnswered(batch, answers))
             case AttemptParked(attempt, by):
                 attempts.parked(attempt, by, now)
@@ -89,13 +149,13 @@ class Keeping:
             case ValidityOver(key):
                 attempts.validity_over(key, now)
             case ReconcileDue():
-                self._reconcile_set = False
+                self.state.reconcile_set = False
                 self._intake.reconcile(now)
             case Bootstrap(entities, events):
                 for seed in entities:
-                    self._intake.put_row(self._table.put(seed), now)
+                    self._intake.put(seed, now)
                 for forwarded in events:
-                    self._intake.take(forwarded, now)
+                    self._intake.act_on(forwarded, now)
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
@@ -107,9 +167,11 @@ class Keeping:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Everything the batch has led to, in the order it must happen."""
-        if self._table.pending and not self._reconcile_set:
-            self._reconcile_set = True
+        if self.state.pending and not self.state.reconcile_set:
+            self.state.reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
-        self._intake.derived_out += len(self._out.derived)
+        self.state.derived_out += len(self._out.derived)
         self._asking.settle()
-        return self._out.flush()
+        effects = self._out.flush()
+        self.state.over = True
+        return effects

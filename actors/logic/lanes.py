@@ -11,30 +11,30 @@ from actors.model import WorkflowId
 
 
 class Lanes:
-    """The lanes of one entity, by workflow; the entity's row is one of these."""
+    """The lanes of one entity, by workflow; the entity's row is one of these.
+
+    What is held is replaced, never changed in place, so that how it was is one reference.
+    """
 
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: Instance | dict[WorkflowId, list[Instance]] | None = None
+        self._held: Instance | dict[WorkflowId, tuple[Instance, ...]] | None = None
 
-    def _lane(self, workflow: WorkflowId) -> list[Instance]:
+    def unfinished(self, workflow: WorkflowId) -> tuple[Instance, ...]:
+        """Unfinished instances in order."""
         held = self._held
         if isinstance(held, dict):
-            return held.get(workflow, [])
-        return [held] if held is not None and held.workflow.id == workflow else []
-
-    def unfinished(self, workflow: WorkflowId) -> list[Instance]:
-        """Unfinished instances in order; a copy."""
-        return list(self._lane(workflow))
+            return held.get(workflow, ())
+        return (held,) if held is not None and held.workflow.id == workflow else ()
 
     def last(self, workflow: WorkflowId) -> Instance | None:
-        lane = self._lane(workflow)
+        lane = self.unfinished(workflow)
         return lane[-1] if lane else None
 
     def depth(self, workflow: WorkflowId) -> int:
         """How many wait behind the active one."""
-        return max(0, len(self._lane(workflow)) - 1)
+        return max(0, len(self.unfinished(workflow)) - 1)
 
     def line_up(self, instance: Instance) -> bool:
         """Line it up; true if it is the first of its lane."""
@@ -43,10 +43,10 @@ class Lanes:
             self._held = instance
             return True
         if not isinstance(held, dict):
-            held = self._held = {held.workflow.id: [held]}
-        lane = held.setdefault(instance.workflow.id, [])
-        lane.append(instance)
-        return len(lane) == 1
+            held = {held.workflow.id: (held,)}
+        lane = held.get(instance.workflow.id, ())
+        self._held = {**held, instance.workflow.id: (*lane, instance)}
+        return not lane
 
     def take_out(self, instance: Instance) -> Instance | None:
         """It has ended; return the one whose turn it is now, if that changed."""
@@ -54,11 +54,11 @@ class Lanes:
         if not isinstance(held, dict):
             self._held = None
             return None
-        lane = held[instance.workflow.id]
-        was_first = lane[0] is instance
-        lane.remove(instance)
-        if not lane:
-            del held[instance.workflow.id]
-            self._held = held or None
+        workflow = instance.workflow.id
+        lane = held[workflow]
+        left = tuple([other for other in lane if other is not instance])
+        if not left:
+            self._held = {other: held[other] for other in held if other != workflow} or None
             return None
-        return lane[0] if was_first else None
+        self._held = {**held, workflow: left}
+        return left[0] if lane[0] is instance else None

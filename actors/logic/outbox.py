@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from actors.effects import ROUTER, SCHEDULER, ClearTimer, Effect, Reply, Save, Send, SetTimer
 from actors.logic.history import Calendar
+from actors.logic.state import State
 from actors.logic.workflows import Instance, Run
 from actors.messages import ChangesMade, EventsDerived, Message, PrioritiesChanged, ReadyTask, TasksReady
 from actors.model import NOBODY, AttemptId, EntityId, Event, Instant, Json, Priority, ReplyId
@@ -17,7 +18,8 @@ from actors.views import ChangeType, Record, StateChanged
 
 
 class Outbox:
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, state: State, calendar: Calendar) -> None:
+        self._state = state
         self.calendar = calendar
         self.ready: list[ReadyTask] = []
         self.recorded: list[AttemptId] = []
@@ -28,15 +30,13 @@ class Outbox:
         self._timers: list[Effect] = []
         self._replies: list[Effect] = []
         self._changes: list[StateChanged] = []
-        self._watched: frozenset[ChangeType] = frozenset()
-        self._sequence = 0
 
     def watch(self, types: frozenset[ChangeType]) -> None:
         """Tell of these changes from now on; the others are not even built."""
-        self._watched = types
+        self._state.watched = types
 
     def wants(self, type_: ChangeType) -> bool:
-        return type_ in self._watched
+        return type_ in self._state.watched
 
     def send(self, to: str, message: Message) -> None:
         self._effects.append(Send(to, message))
@@ -60,19 +60,19 @@ class Outbox:
         status: str = "",
         detail: Mapping[str, Json] | None = None,
     ) -> None:
-        if type_ in self._watched:
-            self._sequence += 1
+        if type_ in self._state.watched:
+            self._state.sequence += 1
             moment = self.calendar.moment(now)
             self._changes.append(
-                StateChanged(self._sequence, type_, moment, entity, status=status, detail=detail or {})
+                StateChanged(self._state.sequence, type_, moment, entity, status=status, detail=detail or {})
             )
 
     def instance_change(self, type_: ChangeType, now: Instant, instance: Instance) -> None:
-        if type_ in self._watched:
-            self._sequence += 1
+        if type_ in self._state.watched:
+            self._state.sequence += 1
             self._changes.append(
                 StateChanged(
-                    self._sequence, type_, self.calendar.moment(now), instance.entity, instance.id,
+                    self._state.sequence, type_, self.calendar.moment(now), instance.entity, instance.id,
                     workflow=instance.workflow.id, status=instance.status, priority=instance.priority,
                 )
             )  # fmt: skip
@@ -80,12 +80,12 @@ class Outbox:
     def task_change(
         self, type_: ChangeType, now: Instant, instance: Instance, run: Run, detail: Mapping[str, Json] | None = None
     ) -> None:
-        if type_ in self._watched:
-            self._sequence += 1
+        if type_ in self._state.watched:
+            self._state.sequence += 1
             agent = run.attempts[-1].agent if run.attempts else None
             self._changes.append(
                 StateChanged(
-                    self._sequence, type_, self.calendar.moment(now), instance.entity, instance.id,
+                    self._state.sequence, type_, self.calendar.moment(now), instance.entity, instance.id,
                     instance.task_id(run.task), instance.workflow.id, run.task.id, run.status,
                     instance.task_priority(run.task), len(run.attempts), agent or "", detail or {},
                 )

@@ -21,6 +21,8 @@ class Remembered(Generic[T]):
         self._size = max(1, -(-count // GENERATIONS))
         self._newest: dict[str, T] = {}
         self._older: deque[dict[str, T]] = deque(maxlen=-(-count // self._size))
+        self._before = (self._newest, 0, tuple(self._older))
+        self._replaced: list[tuple[dict[str, T], str, T]] = []
 
     def __len__(self) -> int:
         return len(self._newest) + sum(map(len, self._older))
@@ -39,4 +41,21 @@ class Remembered(Generic[T]):
         if len(self._newest) >= self._size:
             self._older.appendleft(self._newest)
             self._newest = {}
-        self._newest[identity] = led_to
+        known = self._newest.setdefault(identity, led_to)
+        if known is not led_to:
+            self._replaced.append((self._newest, identity, known))
+            self._newest[identity] = led_to
+
+    def mark(self) -> None:
+        """What is there now is what ``roll_back`` goes back to."""
+        self._before = (self._newest, len(self._newest), tuple(self._older))
+        self._replaced.clear()
+
+    def roll_back(self) -> None:
+        """Forget what was added since ``mark``, know again what was forgotten."""
+        newest, count, older = self._before
+        for generation, identity, known in reversed(self._replaced):
+            generation[identity] = known
+        while len(newest) > count:  # What is new came last.
+            newest.popitem()
+        self._newest, self._older = newest, deque(older, self._older.maxlen)

@@ -8,7 +8,8 @@ from typing import TypeAlias, assert_never
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.logic.books import Books
-from actors.logic.entities import Row
+from actors.logic.rows import Row
+from actors.logic.state import State
 from actors.messages import Cancel, HoldWorkflow, PauseWorkflow, PutEntity, ResolveTask, RunWorkflow, SetPriority
 from actors.model import Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
 from actors.views import Receipt
@@ -17,9 +18,10 @@ Change: TypeAlias = PutEntity | RunWorkflow | Cancel | SetPriority | PauseWorkfl
 
 
 class Steering:
-    def __init__(self, books: Books) -> None:
+    def __init__(self, state: State, books: Books) -> None:
+        self._state = state
         self._books = books
-        self.paused: set[WorkflowId] = set()
+        self.paused = state.paused
 
     def receive(self, message: Change, now: Instant) -> None:
         """Do it and answer; a refusal is an answer too."""
@@ -50,6 +52,7 @@ class Steering:
                 out.reply(reply, instance.id)
             case SetPriority(identity, priority, reply):
                 instance, run = self._books.find(identity)
+                self._state.touch_whole(instance)
                 before = [instance.task_priority(task) for task in instance.workflow.tasks]
                 if run is not None:
                     run.fixed_priority = priority
@@ -61,6 +64,7 @@ class Steering:
                 out.reply(reply, instance.id)
             case PauseWorkflow(workflow, paused, reply):
                 self._workflow(workflow)
+                self._state.will_change(self.paused)
                 (self.paused.add if paused else self.paused.discard)(workflow)
                 out.send(SCHEDULER, HoldWorkflow(workflow, paused))
                 out.reply(reply, None)
@@ -98,6 +102,8 @@ class Steering:
         row = self._books.table.get(entity)
         if row is None:
             row = self._add(entity, now)
+        else:
+            self._state.touch(row)
         if row.depth(definition.id) >= self._books.definitions.settings.max_lined_up:
             raise RefusedError(
                 f"{self._books.definitions.settings.max_lined_up} instances of {workflow} wait for {entity} already"

@@ -111,9 +111,11 @@ class Audit:
 class Story:
     """Draws what happens next."""
 
+    kind: type[World] = World
+
     def __init__(self, data: st.DataObject) -> None:
         self.draw = data.draw
-        self.world = World(
+        self.world = self.kind(
             *workflows(), groups=(group("wide", 2, "all"), group("gpu", 1, "gpu")), max_lined_up=3, max_infra_losses=1
         )
         self.audit = Audit(self.world)
