@@ -75,6 +75,8 @@ class LogicActor(pykka.ThreadingActor):
             ClearTimer: self._clear_timer,
         }
         self.performs(self._perform)
+        self.noted: frozenset[type] = ASKING
+        """Messages that the shell must know of when they have been taken in."""
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
         """Add handlers of further effects."""
@@ -187,9 +189,10 @@ class LogicActor(pykka.ThreadingActor):
             self._may_perform.pop()
         except IndexError:
             raise Stopped from None
+        noted = self.noted
         for message in done:
-            if type(message) in ASKING:
-                self.seat.asked(message)
+            if type(message) in noted:
+                self.note(message)
         table = self._perform
         for effect in left:
             try:
@@ -212,6 +215,10 @@ class LogicActor(pykka.ThreadingActor):
             self._may_go_on.pop()
         except IndexError:
             raise Stopped from None
+
+    def note(self, message: Any) -> None:
+        """Taken in: one of ``noted``."""
+        self.seat.asked(message)
 
     # --- failing ---------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from actors.actor import LogicActor, TooManyCrashes
 from actors.effects import Abandon, Credit, Effect, Interrupt, Kill, Probe, Resume, Send, Start, Suspend
 from actors.ledger import REMEMBERED, Ledger, Remains
-from actors.messages import ActionEnded, ActionProbed
+from actors.logic.reaping import Death
+from actors.messages import ActionEnded, ActionProbed, EndTaken
 from actors.model import ErrorInfo, Isolation, Job, Outcome, OutcomeKind
 from actors.ports import Runner
 from actors.repair import Logic
@@ -39,33 +41,32 @@ class AgentActor(LogicActor):
         self._ledger = ledger
         self._build_from = build
         self._report = seat.inbox.post
-        self._died: ErrorInfo | None = None
-        self._died_of = ""
+        self._death: Death | None = None
         super().__init__(seat, lambda _: build(None), around)
+        self.noted = frozenset({EndTaken})  # What is asked of it is answered in the same batch.
 
     # --- crashes ---------------------------------------------------------------------------------
 
     def fresh(self) -> Logic:
-        if self._died is None:
-            return self._build_from(None)
-        ledger = self._ledger
-        dead = Remains(ledger.incarnation, ledger.orphans, self._died, self._died_of, self.seat.taken_out)
-        # A dead incarnation is never used again, though the next logic may crash before it is announced.
-        ledger.incarnation += 1
-        return self._build_from(dead)
+        return self._build_from(None if self._death is None else self._ledger.remains(self._death))
 
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None:
-        self._died = ErrorInfo(
-            type(error).__name__, str(error)[:2000], "".join(traceback.format_exception(error))[-8000:]
-        )
+        trace = "".join(traceback.format_exception(error))[-8000:]
         suspects = {type(pending.message).__name__ for pending in line if pending.tries}
-        self._died_of = suspects.pop() if len(suspects) == 1 else ""
+        in_hand = suspects.pop() if len(suspects) == 1 else ""
+        info = ErrorInfo(type(error).__name__, str(error)[:2000], trace)
+        self._death = Death(info, in_hand, self.seat.taken_out)
 
     def too_often(self, error: BaseException) -> None:
         """It is taken out: one more logic ends what it had begun. If even that crashes, the engine stops."""
         if self.seat.taken_out:
             raise TooManyCrashes(f"it crashed while it was taken out, with {error!r}") from error
         self.seat.taken_out = True
+        if self._death is not None:
+            self._death = replace(self._death, final=True)
+
+    def note(self, message: EndTaken) -> None:
+        self._ledger.confirmed(message)
 
     # --- effects ---------------------------------------------------------------------------------
 

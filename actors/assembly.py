@@ -6,6 +6,7 @@ new work first, then ends what runs, then the actors from the outside in.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,8 +19,9 @@ from actors.actor import LogicActor
 from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
-from actors.effects import KEEPER, ROUTER, SCHEDULER, Effect
+from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineFailed, EngineStopped
+from actors.ids import short_unique
 from actors.keeper import KeeperActor
 from actors.ledger import Ledger, Remains
 from actors.log import logger
@@ -27,19 +29,18 @@ from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
+from actors.logic.state import State
 from actors.logic.working import Working
-from actors.messages import Bootstrap, ForwardedEvent, ReadStats, ScheduleEvents, StopAgents
+from actors.messages import Bootstrap, DueEvent, ForwardedEvent, Publish, ReadStats, ScheduleEvents, StopAgents
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
+    NS_PER_MS,
     ActionSpec,
     AgentName,
     Definitions,
-    ErrorInfo,
-    Instant,
     Isolation,
     ReplyId,
-    TimedEvent,
 )
 from actors.ports import Runner, Store, Warmable
 from actors.repair import Logic
@@ -52,22 +53,6 @@ from actors.supervisor import Bounds, Supervisor
 
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
-
-
-class Faced:
-    """A logic that cannot be rebuilt yet, with the face of one that can."""
-
-    def __init__(self, logic: Any) -> None:
-        self._logic = logic
-        self.receive = logic.receive
-        self.settle = logic.settle
-
-    def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002
-        begin = getattr(self._logic, "begin", None)
-        return begin() if begin is not None else []
-
-    def quarantined(self, message: Any, error: ErrorInfo, now: Instant) -> list[Effect]:  # noqa: ARG002
-        return []
 
 
 class Assembly:
@@ -92,6 +77,8 @@ class Assembly:
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=admission.message)
         self._runners = build_runners(definitions, given, self.clock, self.name)
+        self.state = State(definitions.settings)
+        self._run_id = short_unique()
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
         self._began = False
@@ -134,17 +121,27 @@ class Assembly:
 
     # --- a logic of each generation --------------------------------------------------------------
 
-    def keeping(self, generation: int) -> Logic:  # noqa: ARG002
-        return Faced(Keeping(self.definitions, calendar=self.calendar, store_id=self.store.id))
+    def keeping(self, generation: int) -> Logic:  # noqa: ARG002 - it goes on as if nothing had been
+        """On the state that outlives it, as it was before the batch that crashed."""
+        self.state.roll_back()
+        return Keeping(self.definitions, calendar=self.calendar, store_id=self.store.id, state=self.state)
 
-    def scheduling(self, generation: int) -> Logic:  # noqa: ARG002
-        return Faced(Scheduling(self.definitions.workflows, self.agent_names))
+    def scheduling(self, generation: int) -> Logic:
+        return Scheduling(self.definitions.workflows, self.agent_names, generation=generation)
 
-    def routing(self, generation: int) -> Logic:  # noqa: ARG002
-        return Faced(Routing(self.definitions, short_unique()))
+    def routing(self, generation: int) -> Logic:
+        return Routing(self.definitions, self._run_id, generation=generation)
 
-    def working(self, name: AgentName, remains: Remains | None) -> Logic:  # noqa: ARG002
-        return Faced(Working(name))
+    def working(self, name: AgentName, remains: Remains | None) -> Logic:
+        if remains is None:
+            return Working(name)
+        return Working(
+            name,
+            incarnation=remains.incarnation + 1,
+            orphans=remains.orphans,
+            death=remains.death,
+            reported=(remains.last, remains.ends),
+        )
 
     # --- the first messages ----------------------------------------------------------------------
 
@@ -153,13 +150,14 @@ class Assembly:
         settings = self.definitions.settings
         now = self.clock.now()
         due: list[ForwardedEvent] = []
-        later: list[TimedEvent] = []
+        later: list[DueEvent] = []
         priorities = {seed.id: seed.priority for seed in settings.entities}
         for number, timed in enumerate(settings.events):
-            if timed.after_ms:
-                later.append(timed)
-                continue
             event = timed.event
+            if timed.after_ms:
+                identity = event.id or f"{self.name}-timed-{number}"
+                later.append(DueEvent(now + timed.after_ms * NS_PER_MS, dataclasses.replace(event, id=identity)))
+                continue
             priority = event.priority if event.priority is not None else priorities.get(event.entity_id)  # type: ignore[call-overload]
             identity = event.id or f"{self.name}-start-{number}"
             due.append(ForwardedEvent(event, DEFAULT_PRIORITY if priority is None else priority, now, (identity,)))
@@ -167,12 +165,19 @@ class Assembly:
         self.tell(KEEPER, self._subscribers.watch())
         self.tell(KEEPER, Bootstrap(settings.entities, tuple(due)))
         if later:
-            self.tell(ROUTER, ScheduleEvents(tuple(later)))
+            # A number, so that it counts as asked until the last is dealt with; nobody reads the answer.
+            self.tell(ROUTER, ScheduleEvents(tuple(later), self.desk.open()[0]))
 
     # --- messages from outside -------------------------------------------------------------------
 
     def tell(self, actor: str, message: object) -> None:
         self._around.inboxes[actor].post(message)
+
+    def hand_in(self, actor: str, message: object) -> None:
+        """From outside, and nobody waits. What is published counts as asked, so that no crash loses it."""
+        if isinstance(message, Publish | ScheduleEvents) and message.reply == NOBODY:
+            message = dataclasses.replace(message, reply=self.desk.open()[0])
+        self.tell(actor, message)
 
     def ask(self, actor: str, make: Callable[[ReplyId], object], timeout: float | None) -> Any:
         """Send a message that expects an answer, and wait for it.
@@ -237,15 +242,6 @@ class Assembly:
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
         self.tell(SCHEDULER, StopAgents(0, NOBODY))
-
-
-def short_unique() -> str:
-    """35 random bits in seven characters: with a sequence number they stay a small text."""
-    number, text = uuid.uuid4().int >> 93, ""
-    for _ in range(7):
-        number, digit = divmod(number, 32)
-        text += "0123456789abcdefghijklmnopqrstuv"[digit]
-    return text
 
 
 def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:

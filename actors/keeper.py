@@ -27,6 +27,7 @@ class KeeperActor(LogicActor):
         self._store = store
         self._saving = False
         super().__init__(seat, build, around)
+        self.noted = frozenset()  # Who waits is part of the state, and asked only once.
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
         table[Save] = self._save

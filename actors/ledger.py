@@ -1,29 +1,20 @@
 """What an agent has begun here and not yet reported ended: known from the effects that were performed.
 
 A logic that crashed is not asked what it did. The attempts that are still in this book are the
-orphans which the next logic must end before the agent may work again.
+orphans which the next logic must end before the agent may work again; and what was reported
+last may have been lost on its way, so that it can be told again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from actors.effects import Abandon, Kill
 from actors.frozen import frozen
-from actors.messages import AgentReady, AttemptEnded, AttemptSuspended, Message
-from actors.model import AttemptId, ErrorInfo, Job
+from actors.logic.reaping import Death, Orphan
+from actors.messages import AgentReady, AttemptEnded, AttemptSuspended, EndTaken, Message
+from actors.model import AttemptId, Job
 
-
-@frozen
-class Orphan:
-    """An attempt whose agent's logic crashed while it ran, stood aside, or was being killed."""
-
-    attempt: AttemptId
-    job: Job | None
-    """None for one that had been suspended here, and was to be killed."""
-    incarnation: int
-    """Under which it was begun; its end is reported under it."""
-    aside: bool = False
+REMEMBERED = frozenset({AttemptEnded, AttemptSuspended, AgentReady})
+"""What an agent tells the scheduler that changes what it has in hand."""
 
 
 @frozen
@@ -31,37 +22,46 @@ class Remains:
     """What a crashed agent leaves to its next logic."""
 
     incarnation: int
-    """The one that died."""
-    orphans: Mapping[AttemptId, Orphan]
-    error: ErrorInfo
-    in_hand: str
-    """The message it died of, by its type; empty if it was none alone."""
-    final: bool
-    """It crashed too often: it ends what it had begun, says so and does not come back."""
-
-
-REMEMBERED = frozenset({AttemptEnded, AttemptSuspended, AgentReady})
-"""What an agent tells the scheduler that changes what it has in hand."""
+    """The one that died: the newest that was announced."""
+    death: Death
+    orphans: tuple[Orphan, ...]
+    last: AttemptEnded | AttemptSuspended | None
+    """The newest report that took an attempt from the agent."""
+    ends: tuple[AttemptEnded, ...]
+    """Reported ends of attempts that had no agent any more, not confirmed yet."""
 
 
 class Ledger:
     def __init__(self) -> None:
         self.incarnation = 1
-        """The newest that was announced."""
         self._begun: dict[AttemptId, tuple[Job | None, int]] = {}
         self._aside: set[AttemptId] = set()
+        self._last: AttemptEnded | AttemptSuspended | None = None
+        self._ends: dict[AttemptId, AttemptEnded] = {}
 
     def began(self, job: Job) -> None:
         self._begun[job.attempt] = (job, self.incarnation)
+        self._last = None
 
     def told(self, message: Message) -> None:
         """One of ``REMEMBERED`` goes to the scheduler."""
-        if isinstance(message, AgentReady):
-            self.incarnation = max(self.incarnation, message.incarnation)
-        elif isinstance(message, AttemptEnded | AttemptSuspended):
-            self._begun.pop(message.attempt, None)
-            if self._aside:
+        if isinstance(message, AttemptEnded):
+            begun = self._begun.pop(message.attempt, None)
+            if begun is None:
+                return  # Refused: it was never begun here.
+            if begun[0] is not None and message.attempt not in self._aside:
+                self._last = message
+            else:
                 self._aside.discard(message.attempt)
+                self._ends[message.attempt] = message
+        elif isinstance(message, AttemptSuspended):
+            self._begun.pop(message.attempt, None)
+            self._last = message
+        elif isinstance(message, AgentReady):
+            self.incarnation = max(self.incarnation, message.incarnation)
+
+    def confirmed(self, message: EndTaken) -> None:
+        self._ends.pop(message.attempt, None)
 
     def killed(self, effect: Kill) -> None:
         """One that was suspended is nobody's until it is killed; its end must be reported from here."""
@@ -71,10 +71,9 @@ class Ledger:
         if effect.attempt in self._begun:
             self._aside.add(effect.attempt)
 
-    @property
-    def orphans(self) -> dict[AttemptId, Orphan]:
-        """What has begun here and was not reported ended."""
-        return {
-            attempt: Orphan(attempt, job, incarnation, attempt in self._aside)
+    def remains(self, death: Death) -> Remains:
+        orphans = [
+            Orphan(attempt, job, incarnation, attempt in self._aside)
             for attempt, (job, incarnation) in self._begun.items()
-        }
+        ]
+        return Remains(self.incarnation, death, tuple(orphans), self._last, tuple(self._ends.values()))

@@ -70,9 +70,14 @@ class Intake:
         why = self._why_not(forwarded) if self._left_out else ""
         if not why:
             return self.take(forwarded, now)
-        self._state.derived_out -= forwarded.derived
+        self._came_back(forwarded)
         self._reject(forwarded.event, forwarded.ids[-1], why, now)
         return EventAnswer(None, why)
+
+    def _came_back(self, forwarded: ForwardedEvent) -> None:
+        if forwarded.derived:
+            self._state.will_change(self._state.derived_out)
+            self._state.derived_out.pop(forwarded.ids[-1], None)
 
     def put(self, seed: EntitySeed, now: Instant) -> None:
         self._state.in_hand = seed
@@ -91,8 +96,8 @@ class Intake:
 
     def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
         event = forwarded.event
-        self._state.derived_out -= forwarded.derived
         identity = forwarded.ids[-1]
+        self._came_back(forwarded)
         seen = self._seen.get(identity)
         if seen is not None:
             self.counts["duplicates"] += 1

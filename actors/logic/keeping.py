@@ -17,6 +17,7 @@ from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
 from actors.logic.quarantine import Quarantine, poisoned
+from actors.logic.restoring import Restoring
 from actors.logic.state import State
 from actors.logic.steering import Steering
 from actors.messages import (
@@ -35,7 +36,9 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RouterRestarted,
     RunWorkflow,
+    SchedulerRestarted,
     SetPriority,
     TasksRevised,
     TaskWithdrawn,
@@ -86,6 +89,7 @@ class Keeping:
         )
         self._steering = Steering(state, books)
         self._asking = Asking(state, books, self._steering)
+        self._restoring = Restoring(books, self._steering)
         self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
@@ -132,8 +136,8 @@ class Keeping:
                 answers = tuple([self._intake.act_on(forwarded, now) for forwarded in events])
                 self.state.in_hand = None
                 self._out.send(ROUTER, EventsAnswered(batch, answers))
-            case AttemptParked(attempt, by):
-                attempts.parked(attempt, by, now)
+            case AttemptParked():
+                attempts.parked(message, now)
             case AttemptSetAside():
                 attempts.set_aside(message, now)
             case NoteReceived():
@@ -161,6 +165,8 @@ class Keeping:
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
             case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
                 self._steering.receive(message, now)
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)
             case _:
                 self._asking.receive(message)
         return []
@@ -170,8 +176,12 @@ class Keeping:
         if self.state.pending and not self.state.reconcile_set:
             self.state.reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
-        self.state.derived_out += len(self._out.derived)
+        if self._out.derived:
+            self.state.will_change(self.state.derived_out)
+            for event in self._out.derived:
+                self.state.derived_out[event.id or ""] = event
         self._asking.settle()
+        self._restoring.settle()
         effects = self._out.flush()
         self.state.over = True
         return effects

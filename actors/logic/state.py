@@ -34,7 +34,7 @@ from actors.logic.lanes import Lanes
 from actors.logic.remembered import Remembered
 from actors.logic.rows import Row
 from actors.logic.workflows import Attempt, Instance, Revising, Run
-from actors.model import EntityId, InstanceKey, ReplyId, Settings, WorkflowId
+from actors.model import EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
 from actors.views import ChangeType
 
 Noted: TypeAlias = Instance | Run | Attempt | Revising | Row
@@ -43,7 +43,7 @@ Seen: TypeAlias = tuple[str | int, ...]
 
 _ABSENT = object()
 _VALUES = (
-    "derived_out", "keys", "orders", "reconcile_set", "second", "sequence", "watched", "working",
+    "keys", "orders", "reconcile_set", "second", "sequence", "watched", "working",
     "pending", "taken",
 )  # fmt: skip
 """Noted as they are when a batch begins."""
@@ -116,8 +116,8 @@ class State:
         """Names used for an entity in this second, so that readable ids never collide."""
         self.seen: Remembered[Seen] = Remembered(settings.max_remembered_ids)
         self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=settings.max_dead_letters)
-        self.derived_out = 0
-        """Derived events on their way through the router."""
+        self.derived_out: dict[str, Event] = {}
+        """Derived events on their way through the router, by id, oldest first."""
         self.events = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
         self.instances_by_end = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 0)
         self.attempts_by_verdict = dict.fromkeys(map(str, Verdict), 0)
