@@ -19,7 +19,7 @@ from actors.errors import EngineError, EngineFailed
 from actors.log import logger
 from actors.model import Instant
 from actors.ports import Clock
-from actors.seat import Intensity
+from actors.seat import Intensity, Remainder
 
 SHOWN = 64_000
 """So many characters of all threads' stacks are logged."""
@@ -92,7 +92,10 @@ class Supervisor:
             actor.retire()
             if not actor.gone(self._bounds.join_s):
                 left.append(name)
-                self._lay_down(actor, Hung(f"the {name} did not end within {self._bounds.join_s:g} s"))
+                error = Hung(f"the {name} did not end within {self._bounds.join_s:g} s")
+                remainder = actor.fence(actor.progress(), error)
+                if remainder is not None:
+                    _bury(actor, remainder)
             actor.inbox.close()
         return left + [actor.name for actor in self._replaced if not actor.gone(0.0)]
 
@@ -114,7 +117,7 @@ class Supervisor:
             self._seen.clear()
         self._looked = now
         for name, actor in list(self.actors.items()):
-            if actor.seat.leaving:
+            if actor.seat.leaving or actor.seat.halted:
                 continue
             if actor.gone(0.0):
                 self._replace(name, actor, actor.progress(), ThreadEnded(f"the {name}'s thread has ended"))
@@ -133,9 +136,12 @@ class Supervisor:
         logger().error("actor hangs", actor=name, seconds=round(since / 1e9, 1), stacks=stacks()[:SHOWN])
         if actor.replaceable:
             self._replace(name, actor, progress, error)
-        elif self._lay_down(actor, error, progress):
-            actor.inbox.close()
+            return
+        remainder = actor.fence(progress, error)
+        if remainder is not None:
+            # In this order, so that whoever waits is told that the engine failed, and not that it was stopped.
             self._fail(name, f"{error}; nobody may go on beside it")
+            _bury(actor, remainder)
 
     def _replace(self, name: str, actor: LogicActor, progress: Progress | None, error: EngineError) -> None:
         """A new actor takes the name, the inbox and what the old one had in hand."""
@@ -149,16 +155,6 @@ class Supervisor:
         successor = self.actors[name] = self._makers[name]()
         successor.launch()
 
-    def _lay_down(self, actor: LogicActor, error: EngineError, progress: Progress | None = None) -> bool:
-        """Let it do nothing more; what it had in hand are dead letters. False if it has come back."""
-        remainder = actor.fence(progress or actor.progress(), error)
-        if remainder is None:
-            return False
-        actor.seat.halted = True
-        for pending in remainder.line:
-            actor.inbox.bury(pending.message)
-        return True
-
     # --- being asked -----------------------------------------------------------------------------
 
     def stats(self) -> dict[str, Any]:
@@ -171,6 +167,14 @@ class Supervisor:
             "quarantined": [kept.shown() for seat in seats.values() for kept in list(seat.quarantine)],
             "inboxes": {name: seat.inbox.account() for name, seat in seats.items()},
         }
+
+
+def _bury(actor: LogicActor, remainder: Remainder) -> None:
+    """What it had in hand and what waits for it are dead letters; nobody takes its place."""
+    actor.seat.halted = True
+    for pending in remainder.line:
+        actor.inbox.bury(pending.message)
+    actor.inbox.close()
 
 
 def stacks() -> str:

@@ -30,17 +30,23 @@ class Crashes:
 
     def __init__(self) -> None:
         self.planned: dict[tuple[str, type], list[type[BaseException]]] = {}
+        self.hanging: dict[tuple[str, type], threading.Event] = {}
+        """What waits for its event, once, likewise."""
         self.happened = threading.Semaphore(0)
         self.received: set[tuple[str, type]] = set()
 
     def wrap(self, name: str, logic: Logic) -> Logic:
         receive = logic.receive
-        planned, received = self.planned, self.received
+        planned, hanging, received = self.planned, self.hanging, self.received
 
         def receive_and_crash(message: Any, now: int) -> Any:
             effects = receive(message, now)
             key = (name, type(message))
             received.add(key)
+            gate = hanging.pop(key, None)
+            if gate is not None:
+                self.happened.release()
+                gate.wait(BOUND_S)
             failures = planned.get(key)
             if failures:  # Afterwards, so that the logic has changed already.
                 failure = failures.pop(0)
