@@ -67,9 +67,9 @@ class Attempts:
             instance.started = True
             if instance.deadline is not None:
                 self._out.clear_timer(("valid", instance.key))
-            self._state.touch_whole(instance)
             for other in instance.roots():  # Taken out for expiry while this one got its agent.
                 if other.withdrawing is Withdrawal.EXPIRED and not other.in_line:
+                    self._state.touch_run(other)
                     other.withdrawing = None
                     self._instances.make_ready(instance, other, now)
         if run.task.queue_timeout_ms is not None:
@@ -113,12 +113,16 @@ class Attempts:
         judgement = judge(run, outcome, message.reason, self._max_losses)
         self._apply(instance, run, judgement, message, now)
 
+    def count(self, verdict: Verdict) -> None:
+        self._state.will_change(self.counts)
+        self.counts[verdict] += 1
+
     def _apply(self, instance: Instance, run: Run, judgement: Judgement, message: AttemptClosed, now: Instant) -> None:
         verdict = judgement.verdict
         comes_back = verdict in (Verdict.RETRY, Verdict.PREEMPTED, Verdict.LOST, Verdict.AGAIN)
         if comes_back and (instance.failing or instance.cancelling):
             verdict = Verdict.CANCELLED
-        self.counts[verdict] += 1
+        self.count(verdict)
         match verdict:
             case Verdict.COMPLETED:
                 self._endings.complete(instance, run, message.outcome.result, now)

@@ -100,10 +100,10 @@ class Intake:
         self._came_back(forwarded)
         seen = self._seen.get(identity)
         if seen is not None:
-            self.counts["duplicates"] += 1
+            self._count("duplicates")
             return EventAnswer(_receipt(identity, seen, duplicate=True))
         if event.valid_for_ms is not None and now > forwarded.accepted + event.valid_for_ms * NS_PER_MS:
-            self.counts["expired"] += 1
+            self._count("expired")
             self._out.change(ChangeType.EVENT_EXPIRED, now, entity=event.entity_id, detail={"event": identity})
             return self._remember(forwarded, _NOTHING)
         row = self._table.get(EntityId(event.entity_id))
@@ -160,6 +160,10 @@ class Intake:
         for instance in found:
             answer += (self._name(instance), instance.revision)
         return self._remember(forwarded, tuple(answer))
+
+    def _count(self, what: str, number: int = 1) -> None:
+        self._state.will_change(self.counts)
+        self.counts[what] += number
 
     def _name(self, instance: Instance) -> str:
         """Its id; the events that merge into one instance remember one text, not a copy each."""
@@ -223,18 +227,18 @@ class Intake:
         return ""
 
     def _remember(self, forwarded: ForwardedEvent, answer: Seen) -> EventAnswer:
-        self.counts["accepted"] += len(forwarded.ids)
+        self._count("accepted", len(forwarded.ids))
         for identity in forwarded.ids:
             self._seen.add(identity, answer)
         return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
-        self.counts["rejected"] += 1
+        self._count("rejected")
         self.lose(event, identity, refusal, now)
 
     def lose(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
         """It is not acted on, and kept as a dead letter."""
-        self.counts["dead_letters"] += 1
+        self._count("dead_letters")
         detail = {"event": identity, "type": event.type, "why": refusal}
         self._state.will_change(self.dead_letters)
         self.dead_letters.append(

@@ -113,8 +113,9 @@ class Keeping:
             self._intake.leave_out(parts)
             try:
                 self.receive(message, now)
+                self._intake.leave_out(())
                 return self.settle(now)
-            except Exception as error:
+            except Exception as error:  # Whatever it is: the other parts are to be acted on.
                 if parts[-1][0] is None:  # Nothing of it was acted on.
                     raise
                 why = poisoned(ErrorInfo(type(error).__name__, str(error))).message

@@ -136,10 +136,10 @@ class Quarantine:
             return
         books = self._books
         if may_have_begun and run.task.delivery is Delivery.AT_MOST_ONCE:
-            books.attempts.counts[Verdict.UNKNOWN] += 1
+            books.attempts.count(Verdict.UNKNOWN)
             books.endings.leave_unknown(instance, run, poison, now)
         else:
-            books.attempts.counts[Verdict.FAILED] += 1
+            books.attempts.count(Verdict.FAILED)
             books.endings.fail(instance, run, poison, now)
 
 

@@ -27,14 +27,17 @@ from actors.logic.rows import Row
 from actors.logic.state import State
 from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.messages import ReadInstances
-from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Workflow
+from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Trigger, Workflow
 from actors.views import InstanceView
+from tests.logic.flows import on_data, workflow
 from tests.logic.worlds import World
 
 LOGIC = str(Path(next(iter(actors.logic.__path__))))
-BOOKKEEPING = frozenset({"in_hand", "over", "_before", "_replaced"})
+BOOKKEEPING = frozenset({"in_hand", "over", "marked", "_before", "_replaced"})
 """What serves the undoing and is not undone."""
 
+AT_LAST = -1
+"""Instead of an instruction: when the whole batch has been acted on."""
 BOOM = ErrorInfo("Boom", "it does so each time")
 
 
@@ -120,8 +123,39 @@ def crashed(instruction: int, state: State, act: Callable[[], object]) -> str:
     return where[0] if where else ""
 
 
-class CrashingWorld(World):
-    """Its keeper crashes where ``crash`` says: an instruction for each try at a batch, 0 for not at all."""
+class RebuiltWorld(World):
+    """The shell's part for a keeper that crashes of itself: rebuilt, given all again, the second time without."""
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        if name != KEEPER or not batch:
+            super().feed(name, batch)
+            return
+        try:
+            effects = take(self.keeping, batch, self.now)
+        except Exception:  # noqa: BLE001 - As the shell does: whatever it is.
+            self.rebuild()
+            for message in batch:
+                self._again(message)
+        else:
+            self._perform(KEEPER, effects)
+
+    def _again(self, message: Any) -> None:
+        try:
+            effects = take(self.keeping, [message], self.now)
+        except Exception as error:  # noqa: BLE001 - The same.
+            self.rebuild()
+            effects = self.keeping.quarantined(message, ErrorInfo(type(error).__name__, str(error)), self.now)
+        self._perform(KEEPER, effects)
+
+    def rebuild(self) -> None:
+        state = self.keeping.state
+        state.roll_back()
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
+        self.logic[KEEPER] = self.keeping
+
+
+class CrashingWorld(RebuiltWorld):
+    """Its keeper crashes where ``crash`` says at each try at a batch: an instruction, ``AT_LAST``, 0 for not at all."""
 
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
         self.crash: Callable[[], int] = lambda: 0
@@ -129,7 +163,10 @@ class CrashingWorld(World):
         self.curse: Callable[[Any], bool] = lambda _: False
         self.part: Callable[[int], int] = lambda _: 0
         self._twin: Keeping | None = None
-        super().__init__(*workflows, **settings)
+        settings = {"max_remembered_ids": 20, "max_dead_letters": 2, **settings}
+        collect = on_data("collect", priority=7, next_phase="collected")
+        fit = workflow("fit", trigger=Trigger.STATE, phase="collected", priority=7)
+        super().__init__(*workflows, collect, fit, **settings)
 
     def feed(self, name: str, batch: list[Any]) -> None:
         if name != KEEPER or not batch:
@@ -184,18 +221,14 @@ class CrashingWorld(World):
         before = digest(keeping.state)
         effects: list[Effect] = []
         where = crashed(instruction, keeping.state, lambda: effects.extend(take(keeping, batch, self.now)))
+        if instruction == AT_LAST:
+            where, keeping.state.over = "the very end", False
         if not where:
             return effects
         self.crashes.append(where)
         self.rebuild()
         assert digest(self.keeping.state) == before, f"not as before the crash at {where}"
         return None
-
-    def rebuild(self) -> None:
-        state = self.keeping.state
-        state.roll_back()
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
-        self.logic[KEEPER] = self.keeping
 
     def keeping_view(self) -> list[InstanceView]:
         self._numbers += 1
