@@ -21,6 +21,7 @@ class Running:
     __slots__ = (
         "agent",
         "assigned_at",
+        "given_up_for",
         "held_back",
         "job",
         "preempted_by",
@@ -54,6 +55,8 @@ class Running:
         """It may never be preempted."""
         self.stopping: StopReason | None = None
         self.suspending = False
+        self.given_up_for = StopReason.TIMEOUT
+        """Why it should have stopped, if it would not and nobody here had asked it to."""
         self.stuck = False
         """It does not stop, and too many are set aside already to go on without it."""
         self.preempted_by: Waiting | None = None

@@ -89,7 +89,8 @@ class Reaping:
         if orphan.job.task.isolation in KILLABLE:
             return [Kill(attempt)]
         self._stuck.add(attempt)
-        return [Send(SCHEDULER, AttemptStuck(self._name, orphan.incarnation, attempt))]
+        stuck = AttemptStuck(self._name, orphan.incarnation, attempt, StopReason.SHUTDOWN)
+        return [Send(SCHEDULER, stuck)]
 
     def drop(self, attempt: AttemptId) -> tuple[AsideWork, StopReason | None]:
         """It is no longer to be waited for: it has ended, or was set aside."""

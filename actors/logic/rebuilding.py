@@ -17,6 +17,7 @@ from actors.logic.floor import Floor, at_priority
 from actors.logic.ready import Waiting
 from actors.logic.reports import Reports
 from actors.messages import (
+    UNASKED,
     AgentDied,
     AgentReady,
     AsideWork,
@@ -72,6 +73,7 @@ class Rebuilding:
         self._held: dict[TaskKey, HeldTask] = {}
 
     def begin(self) -> list[Effect]:
+        """Ask everybody. An agent that crashes is asked again, for it may not have heard."""
         asks: list[Effect] = [Send(KEEPER, SchedulerRestarted(self._generation))]
         asks += [Send(agent.name, ReportWork(self._generation)) for agent in self._floor.fleet]
         return asks
@@ -92,6 +94,8 @@ class Rebuilding:
             case WorkReport():
                 if message.generation == self._generation:
                     self._work.setdefault(message.agent, message)
+                elif message.generation == UNASKED and message.agent not in self._work:
+                    self._floor.tell(message.agent, ReportWork(self._generation))
             case AttemptEnded() | AttemptSuspended() | AgentDied() | AgentReady() | AttemptStuck() | AttemptNoted():
                 if message.agent in self._work:
                     self._later.append(message)
@@ -124,7 +128,7 @@ class Rebuilding:
             case AttemptEnded() | AttemptSuspended():
                 self._left[message.attempt] = message
             case AgentDied(agent):
-                self._floor.tell(agent, ReportWork(self._generation))  # It may not have heard the first.
+                self._floor.tell(agent, ReportWork(self._generation))
             case _:
                 return
 
@@ -157,7 +161,8 @@ class Rebuilding:
                 floor.fleet.leave(agent)
         for one, (work, _) in zip(running, runs, strict=True):
             if work.stuck:
-                self._reports.stuck(one.agent.name, one.agent.incarnation, one.attempt)
+                reason = work.stopping or StopReason.TIMEOUT
+                self._reports.stuck(AttemptStuck(one.agent.name, one.agent.incarnation, one.attempt, reason))
 
     def _ready(self, job: Job) -> tuple[ReadyTask, HeldTask | None]:
         """The task as the keeper has it, with the job as it was handed out; taken off the list of those to be found."""
@@ -211,6 +216,7 @@ class Rebuilding:
             return
         running = Running(Waiting(ready, 0), agent, serial=0, now=0)
         running.sent, running.stopping = True, work.reason
+        running.given_up_for = StopReason.SHUTDOWN  # With no reason known, a crash is the reason.
         self._floor.count(running.job.workflow, 1)
         self._floor.lay_aside(running)
 

@@ -14,12 +14,13 @@ from actors.messages import (
     AttemptEnded,
     AttemptParked,
     AttemptSetAside,
+    AttemptStuck,
     EndSuspended,
     EndTaken,
     ReadyTask,
     SetAside,
 )
-from actors.model import AgentName, AttemptId, Instant, Outcome, OutcomeKind, StopReason
+from actors.model import AgentName, AttemptId, ErrorInfo, Instant, Outcome, OutcomeKind, StopReason
 
 
 class Reports:
@@ -49,6 +50,10 @@ class Reports:
                 outcome = Outcome(
                     OutcomeKind.STOPPED, outcome.result, None, outcome.checkpoint, outcome.began, outcome.ended
                 )
+            if reason is None:  # Its agent has crashed since, and does not know.
+                reason = aside.stopping or aside.given_up_for
+                if reason is StopReason.SHUTDOWN and outcome.kind is OutcomeKind.STOPPED:
+                    reason, outcome = None, _lost(outcome)
             floor.tell(KEEPER, AttemptClosed(attempt, aside.agent.name, outcome, reason))
             floor.count(aside.job.workflow, -1)
             self._next_stuck()
@@ -127,11 +132,14 @@ class Reports:
         floor.tell(KEEPER, AttemptParked(attempt, None, name, running.assigned_at, again=True))
         self._park_again(running, running.assigned_at, preemptions=0)
 
-    def stuck(self, name: AgentName, incarnation: int, attempt: AttemptId) -> None:
+    def stuck(self, report: AttemptStuck) -> None:
         """It can neither be stopped nor killed: its agent goes on without it, while there is room."""
+        name, incarnation, attempt = report.agent, report.incarnation, report.attempt
         running = self._floor.current(name, incarnation, attempt)
         if running is None and attempt in self._floor.set_aside:
             self._floor.tell(name, SetAside(attempt))  # It was told before, and crashed.
+        if running is not None:
+            running.given_up_for = report.reason
         if running is not None and not self._set_aside(running):
             self._stuck[attempt] = running
             running.stuck = True
@@ -142,7 +150,7 @@ class Reports:
         floor = self._floor
         attempt = running.attempt
         room = len(floor.set_aside) < len(floor.fleet.agents)
-        floor.tell(KEEPER, AttemptSetAside(attempt, running.stopping or StopReason.TIMEOUT, room))
+        floor.tell(KEEPER, AttemptSetAside(attempt, running.stopping or running.given_up_for, room))
         if room:
             # Counts against its workflow's limit until it ends; its agent comes back as a new incarnation.
             del floor.running[attempt.task]
@@ -165,3 +173,12 @@ class Reports:
         lost = outcome.kind in (OutcomeKind.STOPPED, OutcomeKind.LOST)
         if lost and outcome.began is not None:
             self.wasted_ns += max(0, outcome.ended - (outcome.saved or outcome.began))
+
+
+def _lost(outcome: Outcome) -> Outcome:
+    """It was set aside because its agent crashed, and has ended at last."""
+    error = ErrorInfo("Crashed", "its agent crashed, and it did not stop when told to")
+    return Outcome(
+        OutcomeKind.LOST, error=error, checkpoint=outcome.checkpoint, began=outcome.began,
+        ended=outcome.ended, saved=outcome.saved,
+    )  # fmt: skip

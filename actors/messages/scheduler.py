@@ -96,11 +96,15 @@ class AgentReady:
 
 @frozen
 class AttemptStuck:
-    """Its grace is over and it can neither be stopped nor killed."""
+    """Its grace is over and it can neither be stopped nor killed.
+
+    ``reason`` is why it should stop; ``shutdown`` if its agent's crash is why.
+    """
 
     agent: AgentName
     incarnation: int
     attempt: AttemptId
+    reason: StopReason = StopReason.TIMEOUT
 
 
 @frozen
