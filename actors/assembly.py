@@ -31,7 +31,17 @@ from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.state import State
 from actors.logic.working import Working
-from actors.messages import Bootstrap, DueEvent, ForwardedEvent, Publish, ReadStats, ScheduleEvents, StopAgents
+from actors.messages import (
+    Bootstrap,
+    DueEvent,
+    ForwardedEvent,
+    Publish,
+    PutEntity,
+    ReadStats,
+    RunWorkflow,
+    ScheduleEvents,
+    StopAgents,
+)
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
@@ -51,6 +61,8 @@ from actors.stores.opening import open_store
 from actors.subscribers import Subscribers
 from actors.supervisor import Bounds, Supervisor
 
+NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
+"""Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
 
@@ -75,13 +87,14 @@ class Assembly:
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
-        self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=admission.message)
+        self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
         self._runners = build_runners(definitions, given, self.clock, self.name)
         self.state = State(definitions.settings)
         self._run_id = short_unique()
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
         self._began = False
+        self._stopping = False
         self.agent_names = agent_names(definitions)
 
     def start(self) -> None:
@@ -175,15 +188,30 @@ class Assembly:
 
     def hand_in(self, actor: str, message: object) -> None:
         """From outside, and nobody waits. What is published counts as asked, so that no crash loses it."""
+        if self.failure is not None:
+            raise self.failure
+        self._refuse_new(message)
+        if self._around.inboxes[actor].closed:
+            raise EngineStopped("the engine is stopped")
         if isinstance(message, Publish | ScheduleEvents) and message.reply == NOBODY:
             message = dataclasses.replace(message, reply=self.desk.open()[0])
         self.tell(actor, message)
+
+    def _check(self, actor: str, message: object) -> None:
+        """What comes by way of Pykka's own refs."""
+        admission.message(actor, message)
+        self._refuse_new(message)
+
+    def _refuse_new(self, message: object) -> None:
+        if self._stopping and isinstance(message, NEW_WORK):
+            raise EngineStopped("the engine is stopping; nothing was accepted")
 
     def ask(self, actor: str, make: Callable[[ReplyId], object], timeout: float | None) -> Any:
         """Send a message that expects an answer, and wait for it.
 
         Raises what the answer is if it is an error, and ``TimeoutError``.
         """
+        self._refuse_new(make(NOBODY))
         number, answer = self.desk.open()
         self.tell(actor, make(number))
         try:
@@ -213,6 +241,7 @@ class Assembly:
 
         Attempts may go on for ``grace`` seconds, then they are told to stop, then killed.
         """
+        self._stopping = True
         if self._began and self.failure is None:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)

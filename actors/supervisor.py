@@ -108,7 +108,10 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._over.wait(self._bounds.look_s):
-            self.look(self._clock.now())
+            try:
+                self.look(self._clock.now())
+            except BaseException as error:  # noqa: BLE001 - one look may fail; without the next ones nobody would look
+                logger().error("watchdog failed", traceback="".join(traceback.format_exception(error))[-8000:])
 
     def look(self, now: Instant) -> None:
         """See whether anybody hangs, or is gone."""
@@ -149,8 +152,7 @@ class Supervisor:
         remainder = actor.fence(progress, error)
         if remainder is None:
             return  # It has come back this very moment.
-        if not actor.gone(0.0):
-            self._replaced.append(actor)
+        self._replaced = [old for old in (*self._replaced, actor) if not old.gone(0.0)]
         actor.seat.remainder = remainder
         successor = self.actors[name] = self._makers[name]()
         successor.launch()

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pykka
 import pytest
@@ -140,6 +141,26 @@ def test_one_that_hangs_is_noticed_within_two_seconds_and_replaced(
     assert old.gone(BOUND_S)
     works.tell("a", Add(3))
     assert works.book("a") == [1, 2, 3], "the old one has neither done nor taken anything since"
+
+
+def test_one_that_comes_back_while_it_is_being_replaced_takes_nothing_more(
+    company: Start, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = company("a")
+    old = works.actor("a")
+    hang(works, "a", Add(1), gate)
+    unregister = pykka.ActorRegistry.unregister
+
+    def come_back_just_now(ref: pykka.ActorRef[Any]) -> None:
+        gate.set()
+        assert old.gone(BOUND_S), "it waits for messages that are not its own any more"
+        unregister(ref)
+
+    monkeypatch.setattr(pykka.ActorRegistry, "unregister", come_back_just_now)
+    Watched(works).look(times=10)
+    monkeypatch.undo()
+
+    assert works.book("a") == [1]
 
 
 def test_one_that_hangs_at_the_same_message_again_has_it_set_apart(company: Start, gate: threading.Event) -> None:
