@@ -253,7 +253,8 @@ class Engine:
 
     def stats(self) -> dict[str, Any]:
         """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
-        return summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
+        counts = summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
+        return {**counts, "supervision": self._running().supervisor.stats()}
 
     def queues(self) -> list[dict[str, Any]]:
         """What waits for an agent: ``priority``, ``depth``, ``oldest_ms``."""

@@ -81,7 +81,7 @@ class Attempts:
 
     def parked(self, message: AttemptParked, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is None or found[1].status is not TaskStatus.RUNNING or message.agent is None:
+        if found is None or found[1].over or found[1].status is not TaskStatus.RUNNING or message.agent is None:
             return
         instance, run = found
         run.move(TaskStatus.PENDING)

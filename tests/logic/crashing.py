@@ -155,11 +155,11 @@ class RebuiltWorld(World):
 
 
 class CrashingWorld(RebuiltWorld):
-    """Its keeper crashes where ``crash_point`` says at each try at a batch: an instruction, ``AT_LAST``, 0 for not at all."""
+    """Its keeper crashes where ``crash_at`` says at each try at a batch: an instruction, ``AT_LAST``, 0: nowhere."""
 
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
-        self.crash_point: Callable[[], int] = lambda: 0
-        self.crashed_at: list[str] = []
+        self.crash_at: Callable[[], int] = lambda: 0
+        self.crashed_in: list[str] = []
         self.curse: Callable[[Any], bool] = lambda _: False
         self.part: Callable[[int], int] = lambda _: 0
         self._twin: Keeping | None = None
@@ -215,7 +215,7 @@ class CrashingWorld(RebuiltWorld):
     def _try(self, batch: list[Any]) -> list[Effect] | None:
         """What it leads to; None if the keeper crashed, and was rebuilt as it was before."""
         keeping = self.keeping
-        instruction = self.crash_point()
+        instruction = self.crash_at()
         if not instruction:
             return take(keeping, batch, self.now)
         before = digest(keeping.state)
@@ -225,7 +225,7 @@ class CrashingWorld(RebuiltWorld):
             where, keeping.state.over = "the very end", False
         if not where:
             return effects
-        self.crashed_at.append(where)
+        self.crashed_in.append(where)
         self.rebuild()
         assert digest(self.keeping.state) == before, f"not as before the crash at {where}"
         return None

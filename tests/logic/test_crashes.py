@@ -84,10 +84,10 @@ class CrashingStory(BusyStory):
 def test_wherever_the_keeper_crashes_it_goes_on_as_if_it_had_not(data: st.DataObject) -> None:
     story = CrashingStory(data)
     assert isinstance(story.world, CrashingWorld)
-    story.world.crash_point = story.crash
+    story.world.crash_at = story.crash
     for _ in range(data.draw(st.integers(5, 60))):
         story.step()
-    story.world.crash_point = itertools.cycle([AT_LAST, 0, 0, 0]).__next__
+    story.world.crash_at = itertools.cycle([AT_LAST, 0, 0, 0]).__next__
     story.end_everything()
 
 
@@ -123,7 +123,7 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
     world = CrashingWorld(
         on_data("each", coalesce=Coalesce.ALL), workflow("other"), agents=1, max_lined_up=1, max_remembered_ids=20
     )
-    world.crash = itertools.cycle([AT_LAST, 0]).__next__
+    world.crash_at = itertools.cycle([AT_LAST, 0]).__next__
     first = world.publish("a", id="one")
     idle = world.promise(KEEPER, AwaitIdle(NOBODY))
     waits = [world.promise(KEEPER, AwaitReceipt(first, NOBODY)) for _ in range(2)]
@@ -146,4 +146,4 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
     assert (kept_before, idle.kept) == (False, True)
     assert all(one.kept for one in waits)
     assert {str(one.status) for one in world.instances()} == {"completed"}
-    assert len(world.crashes) > 100
+    assert len(world.crashed_in) > 100
