@@ -189,8 +189,13 @@ class Laws:
         rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
         rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
-        rule("law 7", agent.hold is None or waits.priority <= agent.hold[1], lambda: f"{name} is held")
-        rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
+        mere = agent.strict and not waits.inherits
+        rule("law 7", agent.hold is None or not mere or waits.priority <= agent.hold[1], lambda: f"{name} is held")
+        rule(
+            "law 9",
+            not sent or waits.inherits or job.priority == waits.priority,
+            lambda: f"{job.task_id} runs at an older priority",
+        )
         told.reserved.pop(task, None)
         rule("limit", waits.workflow not in told.held, lambda: f"{waits.workflow} is held")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
@@ -205,7 +210,7 @@ class Laws:
         told = self.told
         for other in told.line.values():
             if other.key < chosen.key and agent.fits(other.job) and told.startable(other):
-                if self._blocked_meanwhile(other, chosen):
+                if chosen.inherits or other.inherits or self._blocked_meanwhile(other, chosen):
                     continue
                 rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip
@@ -226,7 +231,7 @@ class Laws:
         rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == name, f"{attempt} gives way")
         assert runs is not None
         job = runs.job
-        rule("S7", attempt not in self.cancelled or suspend, lambda: f"{job.task_id} is told to give way twice")
+        rule("S7", attempt not in self.cancelled, lambda: f"{job.task_id} is told to give way twice")
         rule("law 6", not runs.protected, lambda: f"{job.task_id} may not be preempted")
         rule("law 5", runs.ripe and now >= told.ripe_at(runs), lambda: f"{job.task_id} has not run long enough")
         rule("S7", runs.stopping is None, lambda: f"{job.task_id} is being stopped already")
@@ -236,13 +241,21 @@ class Laws:
         agent = told.agents[name]
         better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
                   and agent.fits(w.job) and w.workflow not in told.held]  # fmt: skip
-        rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
+        rule(
+            "law 2",
+            bool(better) or self._somebody_inherits(),
+            lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}",
+        )
         urgent = next((told.line[t] for t, n in self._now_reserved.items() if n == name and t in told.line), None)
-        if urgent is not None:
+        if urgent is not None and not urgent.inherits and not runs.inherits:
             self._worst_victim(urgent, runs)
         told.preemptions += 1
-        self.cancelled.add(attempt)
+        if not suspend:
+            self.cancelled.add(attempt)
         runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
+
+    def _somebody_inherits(self) -> bool:
+        return any(waits.inherits for waits in self.told.line.values())
 
     def _worst_victim(self, urgent: Waits, victim: Runs) -> None:
         """Law 2: strictly lower, the lowest, of equals the latest started; and only beside no free agent."""
@@ -250,7 +263,7 @@ class Laws:
         names = f"{victim.job.task_id} ({victim.priority}) for {urgent.job.task_id} ({urgent.priority})"
         rule("law 2", victim.priority > urgent.priority, names)
         for runs in told.runs.values():
-            if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
+            if runs.inherits or not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
                 continue
             worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
             rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
@@ -286,7 +299,9 @@ class Laws:
             rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
         told.freed(runs, held=False)
         old, more = runs.waited, 0 if again else 1
-        told.line[attempt.task] = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
+        parked = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
+        parked.inherits = runs.inherits
+        told.line[attempt.task] = parked
 
     def _close(self, message: AttemptClosed) -> None:
         told, attempt = self.told, message.attempt
@@ -308,7 +323,8 @@ class Laws:
             told.freed(runs, held=True)
         elif attempt in told.aside:
             rule("law 3", message.outcome.kind is not OutcomeKind.COMPLETED, f"{attempt} was fenced")
-            del told.aside[attempt]
+            gone = told.aside.pop(attempt)
+            told.places[attempt] = (gone.job.workflow, gone.priority)
         elif attempt.task in told.line and told.line[attempt.task].job.attempt == attempt:
             rule("law 3", told.line.pop(attempt.task).home is not None, f"{attempt} had not begun")
         else:
@@ -353,21 +369,22 @@ class Laws:
             id_ = waits.job.task_id
             free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
             rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
-            if waits.job.task.preempts and waits.job.attempt.task not in told.reserved:
+            if waits.job.task.preempts and not waits.inherits and waits.job.attempt.task not in told.reserved:
                 self._check_urgent(waits)
 
     def _check_urgent(self, waits: Waits) -> None:
         told = self.told
         for runs in told.runs.values():
             agent = told.agents[runs.agent]
-            if not agent.fits(waits.job) or runs.priority <= waits.priority:
+            if runs.inherits or not agent.fits(waits.job) or runs.priority <= waits.priority:
                 continue
             names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
             rule("law 2", not told.may_give_way(runs), names)
             if runs.stopping is StopReason.PREEMPT and not runs.stuck:
                 claimed = [t for t, name in told.reserved.items() if name == runs.agent]
                 rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
-                rule("law 2", told.line[claimed[0]].key < waits.key, f"{names}, which is freed for less")
+                first = told.line[claimed[0]]
+                rule("law 2", first.inherits or first.key < waits.key, f"{names}, which is freed for less")
 
     def slots(self, shown: dict[str, Any], *, crashed: bool) -> None:
         """S6: what the scheduler counts is what there is."""

@@ -31,7 +31,7 @@ from tests.simulation.reckoning import reckon
 from tests.simulation.scenarios import ENTITIES, FILLER, Scenario, scenario
 from tests.simulation.told import rule
 
-STEPS = 130
+STEPS = 320
 _CHATTER = (
     "ChangesMade",
     "PrioritiesChanged",
@@ -178,13 +178,12 @@ class Story:
     def step(self) -> None:
         what = self.choices.pick(100)
         storm = self.storm
-        if what < 58:
-            for _ in range(1 + self.choices.pick(6)):
-                if not storm.deliver():
-                    self.outside()
-        elif what < 68:
-            storm.act()
+        if what < 82:
+            if not storm.deliver():
+                self.outside()
         elif what < 86:
+            storm.act()
+        elif what < 94:
             self.outside()
         else:
             storm.pass_time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from actors.simulation.ledger import AgentLedger, OpenAsks
 from tests.simulation.faults import FAULTS, planted
 from tests.simulation.seeds import replay, report, run_seed, run_seeds
 
@@ -42,3 +43,26 @@ def test_a_failing_seed_says_how_to_replay_it_and_shrinks_to_a_readable_story() 
     assert "ends completed" in "\n".join(story[-4:])
     assert "ms" in story[-1]
     assert "runner > wide_0" in story[-1]
+
+
+def _forgets(*_: object) -> tuple[()]:
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "patch", "rules"),
+    [
+        pytest.param(AgentLedger, "orphans", property(_forgets), ("S1", "S2", "L1", "L3"), id="what it had begun"),
+        pytest.param(OpenAsks, "all", _forgets, ("answers", "L3"), id="what it was asked"),
+    ],
+)
+def test_a_crashed_actor_that_forgets_is_caught(
+    owner: type[object], name: str, patch: object, rules: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, patch)
+
+    _, caught = run_seeds(range(ORDINARY))
+
+    assert caught is not None
+    assert caught.failure is not None
+    assert caught.failure.kind in rules, caught.failure

@@ -48,6 +48,8 @@ class Waits:
     priority: Priority
     home: AgentName | None = None
     """Where its attempt is suspended, if it is."""
+    inherits: bool = False
+    """It counts as more important than it is by itself (law 8), or did a moment ago."""
 
     @property
     def key(self) -> tuple[Priority, int]:
@@ -74,6 +76,7 @@ class Runs:
     stuck: bool = False
     ripe: bool = True
     """It has run for its ``min_runtime_ms``, as far as the scheduler was told."""
+    inherits: bool = False
 
     @property
     def job(self) -> Job:
@@ -95,6 +98,8 @@ class Agent:
     runs: Runs | None = None
     hold: tuple[AttemptId, Priority] | None = None
     """Law 7: until that attempt's end is recorded, for work at least as important only."""
+    strict: bool = True
+    """Whether it is known how important that is: not, if the attempt inherited."""
 
     def fits(self, job: Job) -> bool:
         return ALL in self.capabilities or job.task.capabilities <= self.capabilities
@@ -103,7 +108,7 @@ class Agent:
         """Whether it is idle and may take this task now."""
         if not self.present or self.runs is not None or not self.fits(waits.job):
             return False
-        return self.hold is None or waits.priority <= self.hold[1]
+        return self.hold is None or (self.strict and waits.priority <= self.hold[1])
 
 
 @dataclass
@@ -117,6 +122,8 @@ class Told:
     held: set[str] = field(default_factory=set)
     reserved: dict[TaskKey, AgentName] = field(default_factory=dict)
     """For whom an agent is being freed. No message says so: it is read from the scheduler, and checked."""
+    places: dict[AttemptId, tuple[WorkflowId, Priority]] = field(default_factory=dict)
+    """Attempts whose ends are not recorded yet: their places may be kept for what follows (law 7)."""
     serial: int = 0
     preemptions: int = 0
 
@@ -130,6 +137,7 @@ class Told:
         self.line[task] = Waits(ready.job, ready.order, ready.preemptions, ready.job.priority)
 
     def recorded(self, attempt: AttemptId) -> None:
+        self.places.pop(attempt, None)
         for agent in self.agents.values():
             if agent.hold is not None and agent.hold[0] == attempt:
                 agent.hold = None
@@ -146,7 +154,7 @@ class Told:
         self.serial += 1
         agent = self.agents[name]
         runs = Runs(waits, name, agent.incarnation, self.serial, now, waits.priority, sent)
-        runs.ripe = not waits.job.task.min_runtime_ms
+        runs.ripe, runs.inherits = not waits.job.task.min_runtime_ms, waits.inherits
         waits.home = None
         self.runs[task] = agent.runs = runs
         agent.hold = None
@@ -158,6 +166,22 @@ class Told:
         agent = self.agents[runs.agent]
         agent.runs = None
         agent.hold = (runs.job.attempt, runs.priority) if held else None
+        agent.strict = not runs.inherits
+        if held:
+            self.places[runs.job.attempt] = (runs.job.workflow, runs.priority)
+
+    def inherit(self, floor: Floor) -> None:
+        """Note who inherits (law 8): the laws that compare priorities leave those out."""
+        for task, waits in self.line.items():
+            waits.inherits = self._inherits(floor.line.get(task), waits.priority, waits.inherits)
+        for task, runs in self.runs.items():
+            runs.inherits = self._inherits(floor.running.get(task), runs.priority, runs.inherits)
+
+    def _inherits(self, one: Waiting | Running | None, own: Priority, before: bool) -> bool:
+        if one is None:
+            return before
+        rule("law 8", one.priority <= own, lambda: f"{one.job.task_id} counts for less than it is")
+        return one.priority < own
 
     def suspended(self) -> int:
         return sum(w.home is not None for w in self.line.values()) + sum(r.suspending for r in self.runs.values())
@@ -177,6 +201,8 @@ class Told:
         limit = self.definitions.workflows[waits.workflow].max_concurrent
         if limit is None or waits.job.attempt.task in self.reserved:
             return True
+        if any(w == waits.workflow and priority < waits.priority for w, priority in self.places.values()):
+            return False
         return self.taken(waits.workflow) < limit
 
     def may_give_way(self, runs: Runs) -> bool:
@@ -197,8 +223,9 @@ def refill(told: Told, floor: Floor) -> None:
     told.line = {w.job.attempt.task: _waits(w) for w in floor.line}
     told.held = {str(workflow) for workflow in floor.held}
     told.ending = set(floor.ending)
-    told.runs = {task: _runs(running) for task, running in floor.running.items()}
-    told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
+    told.places = {}
+    told.runs = {task: _runs(running, floor) for task, running in floor.running.items()}
+    told.aside = {attempt: _runs(running, floor) for attempt, running in floor.set_aside.items()}
     told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
     for agent in floor.fleet:
         own = told.agents[agent.name]
@@ -210,10 +237,11 @@ def _waits(waiting: Waiting) -> Waits:
     return Waits(waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.home)
 
 
-def _runs(running: Running) -> Runs:
+def _runs(running: Running, floor: Floor) -> Runs:
     agent = running.agent
-    ripe = not running.held_back or running.job.task.delivery is Delivery.AT_MOST_ONCE
+    ripe = not running.held_back or running in floor.no_room
+    since = 0  # Of when it was assigned, its agent and the crashed scheduler know different instants.
     return Runs(
-        _waits(running.waiting), agent.name, agent.incarnation, running.serial, running.assigned_at, running.priority,
+        _waits(running.waiting), agent.name, agent.incarnation, running.serial, since, running.priority,
         running.sent, running.stopping, running.suspending, running.stuck, ripe,
     )  # fmt: skip
