@@ -262,7 +262,10 @@ class Engine:
         return found
 
     def agents(self) -> list[dict[str, Any]]:
-        """Every agent: ``name``, ``state``, ``task``, ``priority`` (what it counts as), ``inherited_from``, ``capabilities``, ``incarnation``."""
+        """Every agent: ``name``, ``state``, ``incarnation``, ``capabilities``, and its ``task``.
+
+        ``priority`` is what the task counts as, ``inherited_from`` the task it has that from.
+        """
         found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
         return found
 
