@@ -1,0 +1,149 @@
+"""Scenarios on real agents: several engines side by side, since their work is sleep.
+
+Arrivals are the engine's own timed events, so that they are late only as the engine is late.
+Time counts from the first arrival. A companion process watches how late the machine itself is.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from actors import Engine
+from actors.model import OutcomeKind, StopReason
+from actors.views import InstanceView
+from tests.scenarios.definitions import ACTIONS, event, names, source
+from tests.scenarios.scenario import Scenario, Seen, complaints
+
+ISOLATIONS = tuple(ACTIONS)
+TOLERANCE = Fraction(3, 10)
+"""Of a unit."""
+LEAD_MS, LEAD_EACH_MS = 300, 70
+"""From an engine's start to its first arrival: until all of them are up."""
+BOUND_S = 45.0
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One scenario on one kind of runner."""
+
+    scenario: Scenario
+    isolation: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario} on {self.isolation}"
+
+
+def each(scenarios: Sequence[Scenario]) -> list[Run]:
+    return [Run(scenario, isolation) for scenario in scenarios for isolation in ISOLATIONS]
+
+
+def in_real_time(runs: Sequence[Run]) -> list[Seen]:
+    """Run them side by side; what each came to, in their order."""
+    lead_ms = LEAD_MS + LEAD_EACH_MS * len(runs)
+    with ExitStack() as stack:
+        engines = [stack.enter_context(_engine(run, lead_ms)) for run in runs]
+        for engine in engines:
+            engine.wait_idle(BOUND_S)
+        return [_seen(run.scenario, engine.instances()) for run, engine in zip(runs, engines, strict=True)]
+
+
+@contextmanager
+def _engine(run: Run, lead_ms: int) -> Iterator[Engine]:
+    scenario = run.scenario
+    assert scenario.unit_ms is not None
+    told: dict[str, Any] = source(scenario, isolation=run.isolation, unit_ms=scenario.unit_ms)
+    told["settings"]["events"] = [
+        {
+            "after_ms": lead_ms + arrival.at * scenario.unit_ms,
+            "type": happened.type,
+            "entity_id": happened.entity_id,
+            "priority": happened.priority,
+            "data": happened.data,
+        }
+        for arrival in scenario.arrivals
+        for happened in [event(arrival)]
+    ]
+    engine = Engine(told, actions={"work": ACTIONS[run.isolation]})
+    engine.start()
+    try:
+        yield engine
+    finally:
+        engine.stop(grace=0.0)
+
+
+def _seen(scenario: Scenario, instances: Sequence[InstanceView]) -> Seen:
+    assert scenario.unit_ms is not None
+    unit_ns = scenario.unit_ms * 1_000_000
+    name_of, seen = names(scenario), Seen()
+    tasks = {name_of[i.entity_id, t.task]: t for i in instances for t in i.tasks}
+    # The arrival that its engine was least late with tells when the first was due.
+    beginning = min(
+        tasks[work.name].attempts[0].ready.ns - arrival.at * unit_ns
+        for arrival in scenario.arrivals
+        for work in arrival.works
+        if work.name in tasks and not work.after
+    )
+    for name, task in tasks.items():
+        for attempt in task.attempts:
+            if attempt.started is not None:
+                seen.begins.setdefault(name, Fraction(attempt.started.ns - beginning, unit_ns))
+            if attempt.outcome is OutcomeKind.COMPLETED and attempt.ended is not None:
+                seen.ends[name] = Fraction(attempt.ended.ns - beginning, unit_ns)
+            elif attempt.reason is StopReason.PREEMPT:
+                seen.preemptions += 1
+    return seen
+
+
+def real_complaints(runs: Sequence[Run]) -> list[str]:
+    """What is not as expected. Where the machine itself was late, the run says nothing and is repeated."""
+    bound_ms = float(TOLERANCE) / 3 * min(run.scenario.unit_ms or 0 for run in runs)
+    found: list[str] = []
+    for _ in range(TRIES):
+        with lateness() as late:
+            came_to = in_real_time(runs)
+        found = [
+            f"{run}: {complaint}"
+            for run, seen in zip(runs, came_to, strict=True)
+            for complaint in complaints(run.scenario, seen, tolerance=TOLERANCE)
+        ]
+        if not found or late.worst_ms < bound_ms:
+            return found
+    return [*found, f"(the machine itself was up to {late.worst_ms:.0f} ms late)"]
+
+
+_WATCHER = """
+import sys, threading, time
+closed = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), closed.set()), daemon=True).start()
+worst = 0.0
+while not closed.is_set():
+    before = time.monotonic()
+    time.sleep(0.005)
+    worst = max(worst, time.monotonic() - before - 0.005)
+print(worst * 1000)
+"""
+
+
+@dataclass(slots=True)
+class Lateness:
+    worst_ms: float = 0.0
+
+
+@contextmanager
+def lateness() -> Iterator[Lateness]:
+    """Watch how late this machine wakes a process that sleeps, meanwhile."""
+    late = Lateness()
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", _WATCHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as watcher:
+        try:
+            yield late
+        finally:
+            late.worst_ms = float(watcher.communicate(timeout=10)[0])
