@@ -29,11 +29,15 @@ import yaml
 
 FOLDER = Path(__file__).parent
 GRAPH = "graph"
+TOLERANCE = Fraction(3, 10)
 _FIELDS = frozenset(
-    "agents work preempts limits like slow unit_ms jobs periodic until graph after list priority at expect".split()
-)
-_EXPECT = frozenset("begins ends end order first worst responses preemptions".split())
-_JOB = frozenset("at priority size workflow preemptible preempts".split())
+    {
+        "agents", "work", "preempts", "limits", "like", "slow", "unit_ms", "jobs", "periodic", "until", "graph",
+        "after", "list", "priority", "at", "expect",
+    }
+)  # fmt: skip
+_EXPECT = frozenset({"begins", "ends", "end", "order", "first", "worst", "responses", "preemptions"})
+_JOB = frozenset({"at", "priority", "size", "workflow", "preemptible", "preempts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Work:
 
     name: str
     priority: int
-    size: int
+    size: float
     after: tuple[str, ...] = ()
     preemptible: bool = True
     preempts: bool = True
@@ -69,6 +73,8 @@ class Scenario:
     limits: Mapping[str, int] = field(default_factory=dict)
     unit_ms: int | None = None
     slow: bool = False
+    tolerance: Fraction = TOLERANCE
+    """In real time, in units."""
 
     def __str__(self) -> str:
         return self.name
@@ -130,10 +136,14 @@ def _job(name: str, given: Any, *, preempts: bool) -> Arrival:
 
 def _periodic(kinds: Mapping[str, Mapping[str, int]], until: int, *, preempts: bool) -> list[Arrival]:
     return [
-        Arrival(at, job_name(kind, number), kind, (Work(job_name(kind, number), priority, one["size"], preempts=preempts),))
+        _job(
+            job_name(kind, number),
+            {"at": at, "priority": priority, "size": one["size"], "workflow": kind},
+            preempts=preempts,
+        )
         for priority, (kind, one) in enumerate(kinds.items())
         for number, at in enumerate(range(0, until, one["period"]))
-    ]  # fmt: skip
+    ]
 
 
 def job_name(kind: str, number: int) -> str:

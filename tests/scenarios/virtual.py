@@ -22,7 +22,7 @@ def in_virtual_time(scenario: Scenario) -> Seen:
         if size is None:
             assert job.event is not None
             size = job.event.data["size"]
-        return Plan(takes=size * UNIT_NS, keeps_work=scenario.kept)
+        return Plan(takes=round(size * UNIT_NS), keeps_work=scenario.kept)
 
     def note(span: Span) -> None:
         name = name_of[span.entity, span.task]
