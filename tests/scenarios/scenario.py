@@ -5,7 +5,7 @@ is ``unit_ms`` in real time, and a scenario without it runs in virtual time alon
 
 ``agents``; ``work`` (kept, the default, or restarted after a preemption); ``preempts`` (false: nothing
 preempts); ``limits`` by workflow; ``like`` (another scenario of the file, the rest replaces its fields);
-``slow`` (not in the ordinary run); and what is to be done, any of
+``slow`` (not in the ordinary run); ``source`` (instead of the file's); and what is to be done, any of
 
 ``jobs``      by name ``[arrival, priority, size]``, or a mapping with ``workflow``, ``preemptible`` and
               ``preempts`` beside these; each is an entity of its own
@@ -33,7 +33,7 @@ TOLERANCE = Fraction(3, 10)
 _FIELDS = frozenset(
     {
         "agents", "work", "preempts", "limits", "like", "slow", "unit_ms", "jobs", "periodic", "until", "graph",
-        "after", "list", "priority", "at", "expect",
+        "after", "list", "priority", "at", "expect", "source",
     }
 )  # fmt: skip
 _EXPECT = frozenset({"begins", "ends", "end", "order", "first", "worst", "responses", "preemptions"})
@@ -83,11 +83,16 @@ class Scenario:
 def read(file: str) -> list[Scenario]:
     """All scenarios of one file of this folder, by its name without the ending."""
     text = yaml.safe_load((FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
-    found: dict[str, dict[str, Any]] = {}
-    for name, given in text["scenarios"].items():
-        _known(given, _FIELDS, name)
-        found[name] = {**found[given["like"]], **given} if "like" in given else given
-    return [_scenario(name, " ".join(text["source"].split()), fields) for name, fields in found.items()]
+    return scenarios(text["scenarios"], source=text["source"])
+
+
+def scenarios(given: Mapping[str, Mapping[str, Any]], *, source: str) -> list[Scenario]:
+    """Scenarios by name, in the fields of a file."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, fields in given.items():
+        _known(fields, _FIELDS, name)
+        found[name] = {**found[fields["like"]], **fields} if "like" in fields else fields
+    return [_scenario(name, {"source": source, **fields}) for name, fields in found.items()]
 
 
 def files() -> list[str]:
@@ -100,7 +105,7 @@ def _known(given: Mapping[str, Any], fields: frozenset[str], place: str) -> None
         raise ValueError(f"{place}: no field {', '.join(sorted(unknown))}; there are {', '.join(sorted(fields))}")
 
 
-def _scenario(name: str, source: str, fields: Mapping[str, Any]) -> Scenario:
+def _scenario(name: str, fields: Mapping[str, Any]) -> Scenario:
     _known(fields["expect"], _EXPECT, f"{name}: expect")
     preempts = fields.get("preempts", True)
     arrivals = [_job(job, given, preempts=preempts) for job, given in fields.get("jobs", {}).items()]
@@ -109,7 +114,7 @@ def _scenario(name: str, source: str, fields: Mapping[str, Any]) -> Scenario:
         arrivals.append(_graph(fields, preempts=preempts))
     return Scenario(
         name=name,
-        source=source,
+        source=" ".join(fields["source"].split()),
         agents=fields["agents"],
         arrivals=tuple(sorted(arrivals, key=lambda arrival: arrival.at)),
         expect=fields["expect"],

@@ -36,6 +36,7 @@ def test_a_recorded_graph_ends_within_grahams_bound(graph: Graph, agents: int, s
     assert within["least"] - slack_ms <= end <= within["most"] + slack_ms
 
 
+@pytest.mark.timeout(120)  # Several tries, where the machine is too busy to tell.
 def test_recorded_graphs_end_in_real_time_within_three_percent(shared_data: Path) -> None:
     chosen = [read_graph(graph, shared_data) for graph in (MONTAGE, SEISMOLOGY)]
 

@@ -11,6 +11,7 @@ from tests.scenarios.real import each, real_complaints
 from tests.scenarios.scenario import files, read
 
 
+@pytest.mark.timeout(120)  # Several tries, where the machine is too busy to tell.
 @pytest.mark.parametrize("file", files())
 def test_the_schedule_comes_out_in_real_time_on_every_runner(file: str) -> None:
     chosen = [scenario for scenario in read(file) if scenario.unit_ms is not None and not scenario.slow]

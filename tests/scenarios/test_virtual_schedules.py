@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
-from tests.scenarios.scenario import Scenario, complaints, files, read
-from tests.scenarios.virtual import in_virtual_time
+from tests.scenarios.scenario import Scenario, complaints, files, read, scenarios
+from tests.scenarios.virtual import UNIT_NS, in_virtual_time
 
 ALL = [(file, scenario) for file in files() for scenario in read(file)]
+
+LEAST = Fraction(1, UNIT_NS)
 
 
 @pytest.mark.parametrize(("file", "scenario"), ALL, ids=[f"{file}: {scenario}" for file, scenario in ALL])
@@ -36,3 +40,28 @@ def test_what_could_run_in_real_time_in_20_seconds_does() -> None:
         "four of a kind, until all periods meet",
     ]
     assert all(scenario.unit_ms >= 50 for _, scenario in ALL if scenario.unit_ms is not None)
+
+
+@pytest.mark.parametrize(("file", "scenario"), ALL, ids=[f"{file}: {scenario}" for file, scenario in ALL])
+def test_ends_that_are_off_by_the_least_or_missing_are_noticed(file: str, scenario: Scenario) -> None:
+    seen = in_virtual_time(scenario)
+    late = replace(seen, ends={name: end + LEAST for name, end in seen.ends.items()})
+
+    assert complaints(scenario, late) != []
+    assert complaints(scenario, late, tolerance=LEAST) == []
+    late.ends.pop(lost := min(late.ends))
+    assert complaints(scenario, late, tolerance=LEAST) == [f"did not end: {lost}"]
+
+
+def test_another_order_and_one_more_preemption_are_noticed() -> None:
+    (scenario,) = [one for _, one in ALL if one.name == "the cut one goes on before its equal begins"]
+    seen = in_virtual_time(scenario)
+    begins = {**seen.begins, "second": seen.begins["first"], "first": seen.begins["second"]}
+
+    assert complaints(scenario, replace(seen, begins=begins)) == ["began in the order second, high, first"]
+    assert complaints(scenario, replace(seen, preemptions=2)) == ["2 preemptions, not 1"]
+
+
+def test_a_field_that_no_scenario_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="base: no field agent; there are"):
+        scenarios({"base": {"agent": 3, "expect": {}}}, source="here")
