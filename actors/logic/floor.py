@@ -144,6 +144,7 @@ class Floor:
         self.reserve(waiting, victim.agent, now)
         if not victim.sent:  # Assigned, but not released yet: nothing has run.
             self.drop_unsent(victim, StopReason.PREEMPT, now)
+            self.line.end_round()  # Its agent is free at once: whoever was passed over may want it.
         elif suspend:
             victim.suspending = True
             self.suspended += 1

@@ -84,6 +84,7 @@ class Reports:
             floor.set_aside[attempt] = running
             running.agent.running = None
             running.agent.present = False
+            running.agent.token += 1  # It is being freed no more: it must not stand before one that is.
             floor.tell(running.agent.name, SetAside(attempt))
         return room
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.queueing import FIFO, PUBLISHED, Measured, Queue, gauges
+from tests.scenarios.queueing import FIFO, PUBLISHED, Measured, Queue, Trial, arrivals, gauges
+from tests.scenarios.reference import responses
 from tests.scenarios.side_by_side import measure_all
 
 TASKS, MANY = 60_000, 2_000_000
@@ -54,3 +55,22 @@ def test_littles_law_is_an_identity_on_the_engines_own_gauges(queue: Queue) -> N
 
     assert found["waiting"] == found["waits"] > 0
     assert found["running"] == found["works"]
+
+
+@pytest.mark.parametrize("queue", [queue for queue, _ in PUBLISHED], ids=lambda queue: queue.name)
+def test_every_single_response_is_that_of_the_textbook_to_the_nanosecond(queue: Queue) -> None:
+    jobs = list(arrivals(queue, 10_000, seed=3))
+    trial = Trial(queue, iter(jobs))
+
+    trial.run()
+
+    assert [sorted(by_class) for by_class in trial.responses] == [sorted(by_class) for by_class in responses(queue, jobs)]
+
+
+@pytest.mark.parametrize(("queue", "published"), PUBLISHED, ids=lambda value: getattr(value, "name", ""))
+def test_the_textbook_comes_to_what_was_published(queue: Queue, published: tuple[float, ...]) -> None:
+    """Over as many tasks as the engine is measured with in the long run."""
+    found = responses(queue, list(arrivals(queue, MANY // 4, seed=1)))
+
+    for wanted, by_class in zip(published, found, strict=True):
+        print(queue.name, wanted, sum(by_class) / len(by_class) / 1e6)
