@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.scenarios.graphs import GRAPHS, MONTAGE, SEISMOLOGY, Graph, bounds, read_graph
-from tests.scenarios.real import each, real_complaints
+from tests.scenarios.real import Run, each
 from tests.scenarios.virtual import in_virtual_time
 
 ROUNDING_MS = 5
@@ -37,7 +38,9 @@ def test_a_recorded_graph_ends_within_grahams_bound(graph: Graph, agents: int, s
 
 
 @pytest.mark.timeout(120)  # Several tries, where the machine is too busy to tell.
-def test_recorded_graphs_end_in_real_time_within_three_percent(shared_data: Path) -> None:
+def test_recorded_graphs_end_in_real_time_within_three_percent(
+    shared_data: Path, judged: Callable[[list[Run]], list[str]]
+) -> None:
     chosen = [read_graph(graph, shared_data) for graph in (MONTAGE, SEISMOLOGY)]
 
-    assert real_complaints(each(chosen)) == []
+    assert judged(each(chosen)) == []
