@@ -13,7 +13,7 @@ from tests.scenarios.queueing import FIFO, PUBLISHED, Measured, Queue, Trial, ar
 from tests.scenarios.reference import responses
 from tests.scenarios.side_by_side import measure_all
 
-TASKS, LONG, MANY = 40_000, 500_000, 2_000_000
+TASKS, LONG, MANY = 40_000, 300_000, 2_000_000
 ROUNDING_MS = 0.05
 ERRORS = 3.0
 """Standard errors that a short run may be off: beyond is one run of 370, and the seed is the same in every one."""
@@ -38,7 +38,7 @@ def test_mean_responses_agree_with_theory_within_what_a_short_run_can_tell() -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)  # Six minutes of two processors that have nothing else to do.
 def test_mean_responses_agree_with_theory_within_two_percent() -> None:
     measured = measure_all([queue for queue, _ in PUBLISHED], tasks=MANY, parts=4)
 
