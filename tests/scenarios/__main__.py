@@ -9,13 +9,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+from tests.scenarios.graphs import GRAPHS, graham_bound, read_graph
 from tests.scenarios.queueing import PUBLISHED
 from tests.scenarios.real import ISOLATIONS, each, in_real_time
 from tests.scenarios.scenario import Scenario, Seen, figures, files, read
-from tests.scenarios.side_by_side import measure_all
+from tests.scenarios.side_by_side import ROOT, measure_all
 from tests.scenarios.virtual import in_virtual_time
+
+DATA = ROOT.parent / "shared" / "data"
+"""The real inputs beside the checkout, where they are."""
 
 
 def main() -> None:
@@ -25,6 +30,8 @@ def main() -> None:
     chosen = parser.parse_args()
     for file in files():
         print_schedules(file, real=chosen.real)
+    if DATA.is_dir():
+        print_graphs(DATA)
     if chosen.tasks:
         print_queues(chosen.tasks)
 
@@ -67,6 +74,17 @@ def _texts(values: Sequence[Any]) -> str:
 
 def _furthest(pairs: Sequence[tuple[Any, Fraction]]) -> float:
     return max((float(got - wanted) for wanted, got in pairs), key=abs)
+
+
+def print_graphs(data: Path) -> None:
+    """Recorded workflow graphs: a list scheduler's end, the engine's in virtual time, and Graham's bound."""
+    print("\nRecorded workflow graphs of WfCommons on 5 agents, first in first out; s")
+    print(f"  {'':<24}{'tasks':>6}{'list scheduler':>16}{'virtual time':>14}{'Graham bound':>14}")
+    for graph in GRAPHS:
+        scenario = read_graph(graph, data)
+        end, bound = float(in_virtual_time(scenario).end) / 1000, graham_bound(scenario) / 1000
+        tasks = len(scenario.arrivals[0].works)
+        print(f"  {graph!s:<24}{tasks:>6}{graph.ends_s:>16.2f}{end:>14.2f}{bound:>14.2f}")
 
 
 def print_queues(tasks: int) -> None:
