@@ -73,6 +73,12 @@ def tree() -> None:
     "--speed", type=click.FloatRange(min=0, min_open=True), help="Replay so many times as fast.  [default: 1]"
 )
 @click.option("--skip-gaps", type=click.FloatRange(min=0), metavar="S", help="Replay a longer gap as one of S seconds.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write every state change there, a JSON object a line; a file that exists is not written over.",
+)
 @click.option("--shell", is_flag=True, help="Read commands from the terminal or a pipe; 'help' lists them.")
 @click.option(
     "--grace",
@@ -117,6 +123,7 @@ def start(**options: Any) -> int:
         replay=ticks,
         speed=options["speed"] or 1.0,
         skip_gaps=options["skip_gaps"],
+        record=options["record"],
         shell=options["shell"],
         grace=options["grace"],
         json=options["log_format"] == LogFormat.JSON,
