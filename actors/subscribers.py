@@ -160,7 +160,8 @@ class Subscribers:
         with self._lock:
             self._name = ""
         ended = self._shared.stop(timeout)
-        return all([line.stop(max(timeout, OWN_LINE_S)) for line in self._own]) and ended
+        late = [line for line in self._own if not line.stop(max(timeout, OWN_LINE_S))]
+        return ended and not late
 
     def add(
         self,
