@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from actors.durations.files import Given
+from actors.durations.laws import Empirical, Fixed, Manner, TaskName
 from actors.errors import RequestError
 from actors.model import NS_PER_MS, Definitions, Trigger
-from actors.simulate.duration_files import Given
-from actors.simulate.durations import Drawn, Empirical, Fixed, Manner, Planner, TaskName
+from actors.simulate.drawn import Drawn, Planner
 from actors.simulate.records import AsRecorded, Recorded
 
 MAX_NAMED = 10

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actors.durations.files import FILE_NAME, Given, read_durations
 from actors.log import json_line
 from actors.model import AgentGroup, Definitions
 from actors.narration import choose_language
 from actors.printer import Printer
 from actors.simulate.arrivals import Arrival, arrivals_of, first_of
 from actors.simulate.choosing import Sources, planner_of, tasks_of
-from actors.simulate.duration_files import FILE_NAME, Given, read_durations
 from actors.simulate.records import Recorded, raised, read_record, recorded_arrivals, started_by_record
 from actors.simulate.running import Watching, rehearse
 from actors.simulate.trace import Trace

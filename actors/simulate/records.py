@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actors.durations.laws import TaskName
 from actors.errors import RequestError
 from actors.model import NS_PER_MS, Coalesce, Definitions, Event, EventType, Job, OnUnknownEntity, OutcomeKind, Trigger
 from actors.simulate.arrivals import Arrival, lines_of, object_of
-from actors.simulate.durations import Planner, TaskName
+from actors.simulate.drawn import Planner
 from actors.simulation import Plan
 from actors.views import ChangeType
 

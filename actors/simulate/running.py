@@ -10,7 +10,7 @@ from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.messages import ReadStats
 from actors.model import AgentName, Definitions, Instant, OutcomeKind
 from actors.simulate.arrivals import Arrival
-from actors.simulate.durations import Planner
+from actors.simulate.drawn import Planner
 from actors.simulate.report import Account
 from actors.simulate.trace import Trace
 from actors.simulation import Simulation, Span

@@ -18,12 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actors.errors import DefinitionError, Fault, NotFoundError
-from actors.model import NS_PER_MS
-from actors.reading.faults import Faults, Source
-from actors.reading.files import read_file
-from actors.reading.nodes import Node, clip
-from actors.simulate.durations import (
+from actors.durations.laws import (
     LONGEST_NS,
     Empirical,
     Exponential,
@@ -35,6 +30,11 @@ from actors.simulate.durations import (
     TaskName,
     Uniform,
 )
+from actors.errors import DefinitionError, Fault, NotFoundError
+from actors.model import NS_PER_MS
+from actors.reading.faults import Faults, Source
+from actors.reading.files import read_file
+from actors.reading.nodes import Node, clip
 
 FILE_NAME = "durations.yaml"
 """Read from the definitions folder when no other file is named."""
