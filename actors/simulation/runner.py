@@ -65,6 +65,7 @@ class SimulatedRunner:
         self.actions: dict[AttemptId, Action] = {}
         self.ended: Ended | None = None
         """Called with each action that has ended, if anybody wants to know."""
+        self.started: Callable[[Action], None] | None = None
         self._agenda = agenda
         self._plan = plan
         self._tell = tell
@@ -81,6 +82,8 @@ class SimulatedRunner:
         action = Action(job, agent, self._plan(job, restored), restored, self.now)
         self.actions[job.attempt] = action
         self._expect_end(action)
+        if self.started is not None:
+            self.started(action)
 
     def _expect_end(self, action: Action) -> None:
         left = max(0, action.plan.takes - action.done)

@@ -1,0 +1,154 @@
+"""The engine's logic in a storm: whatever may overtake something else, may.
+
+Messages from one sender to one receiver stay in order; which is delivered next, how many make
+a batch, how actions end and when time passes is chosen. Each step draws its choices for
+itself, so that a story can be shortened step by step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.effects import Effect, Send
+from actors.logic.working import KILLABLE
+from actors.messages import ActionNoted, Note
+from actors.model import NS_PER_MS, Definitions, Instant, Job, OutcomeKind
+from actors.simulation.channels import Channels
+from actors.simulation.choices import Choices
+from actors.simulation.parts import Parts
+from actors.simulation.plans import Plan
+from actors.simulation.runner import RUNNER, Action
+from actors.simulation.watching import Watcher
+
+LONG = 3_600_000 * NS_PER_MS
+_TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
+_PAUSES_MS = (1, 5, 20, 110)
+
+
+class Storm:
+    """Steps of a storm. Whoever drives it says how many of which."""
+
+    def __init__(self, definitions: Definitions, choices: Choices, watcher: Watcher) -> None:
+        self.choices = choices
+        self.watcher = watcher
+        self.channels = Channels()
+        self.parts = Parts(definitions, self._plan, self._post)
+        self.parts.runner.started = watcher.started
+        self.parts.runner.ended = watcher.ended
+        self.steps = 0
+        self._calm = False
+        self.parts.begin()
+
+    @property
+    def now(self) -> Instant:
+        return self.parts.now
+
+    def _post(self, sender: str, to: str, message: Any) -> None:
+        self.watcher.sent(sender, to, message)
+        self.channels.post(sender, to, message)
+
+    def post(self, sender: str, to: str, message: Any) -> None:
+        """A message from outside."""
+        self._post(sender, to, message)
+
+    def calm_down(self, choices: Choices) -> None:
+        """From now on actions hear, end by themselves and succeed."""
+        self.choices = choices
+        self._calm = True
+        for action in [*self.parts.runner.actions.values()]:
+            if not action.suspended:
+                self._end_well(action)
+
+    def _end_well(self, action: Action) -> None:
+        kind = OutcomeKind.COMPLETED if action.told is None else OutcomeKind.STOPPED
+        self.parts.runner.end(action, kind)
+
+    def _plan(self, job: Job, restored: int) -> Plan:
+        """Most actions hear at once; some late, some never. Most end when a step says so."""
+        pick = self.choices.pick
+        if self._calm:
+            return Plan(restored + NS_PER_MS)
+        takes = _TAKES_MS[pick(len(_TAKES_MS))] * NS_PER_MS
+        hears = (0, 0, 15 * NS_PER_MS, 300 * NS_PER_MS, None)[pick(5)]
+        kind = (OutcomeKind.COMPLETED, OutcomeKind.COMPLETED, OutcomeKind.FAILED, OutcomeKind.LOST)[pick(4)]
+        if kind is OutcomeKind.LOST and job.task.isolation not in KILLABLE:
+            kind = OutcomeKind.COMPLETED
+        begins_after = (0, 0, 0, 3 * NS_PER_MS)[pick(4)]
+        keeps, retryable = pick(3) < 2, pick(4) < 3
+        return Plan(restored + takes, kind, hears, keeps, job.task.id, begins_after, retryable)
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def deliver(self) -> bool:
+        """Somebody reads some of what is there; false if there is nothing."""
+        if not len(self.channels):
+            return False
+        name, batch = self.channels.take(self.choices)
+        self.feed(name, [message for _, message in batch])
+        return True
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        """As the shell does: take all, decide once, then do what was asked for, in order."""
+        parts, watcher = self.parts, self.watcher
+        logic = parts.logics[name]
+        effects: list[Effect] = []
+        taken: list[tuple[Any, list[Effect]]] = []
+        for message in batch:
+            led_to = logic.receive(message, parts.now)
+            taken.append((message, led_to))
+            effects += led_to
+        decided = logic.settle(parts.now)
+        for message, led_to in taken:
+            watcher.took(name, message, led_to, parts.now)
+        watcher.settled(name, decided, parts.now)
+        self.perform(name, effects + decided)
+        check = getattr(logic, "check", None)
+        if check is not None:
+            check()
+
+    def perform(self, name: str, effects: list[Effect]) -> None:
+        for effect in effects:
+            if type(effect) is not Send:
+                self.watcher.effect(name, effect)
+            self.parts.perform(name, [effect])
+
+    def act(self) -> bool:
+        """Something happens in an action; false if none runs."""
+        runner, pick = self.parts.runner, self.choices.pick
+        live = [action for action in runner.actions.values() if not action.suspended]
+        if not live:
+            return False
+        action = live[pick(len(live))]
+        match pick(8):
+            case 0 | 1 | 2:
+                runner.end(action, OutcomeKind.COMPLETED)
+            case 3:
+                runner.end(action, OutcomeKind.FAILED)
+            case 4:
+                killable = action.job.task.isolation in KILLABLE
+                runner.end(action, OutcomeKind.LOST if killable else OutcomeKind.FAILED)
+            case 5:
+                if action.told is not None or pick(8) == 1:  # Rarely, it leaves without having been asked to.
+                    runner.end(action, OutcomeKind.STOPPED)
+            case _:
+                note = Note(checkpoint=action.work(self.now), progress=(0.5, "half"))
+                self._post(RUNNER, action.agent, ActionNoted(action.job.attempt, note))
+        return True
+
+    def pass_time(self) -> bool:
+        """Until the next thing that is due, or a while: messages stay where they are."""
+        pick, agenda = self.choices.pick, self.parts.agenda
+        due = agenda.next_at()
+        chosen = pick(1 + len(_PAUSES_MS))
+        if chosen:
+            until = self.now + _PAUSES_MS[chosen - 1] * NS_PER_MS
+        elif due is not None and agenda.matters:
+            until = due
+        else:
+            return False
+        while due is not None and due <= until:
+            self.parts.advance(max(self.now, due))
+            self.parts.ring()
+            due = agenda.next_at()
+        self.parts.advance(max(self.now, until))
+        return True

@@ -1,0 +1,324 @@
+"""The laws of scheduling as an observer sees them: is what the scheduler orders lawful, by what it was told?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.effects import SCHEDULER, Effect, Send
+from actors.messages import (
+    AgentReady,
+    AttemptAssigned,
+    AttemptClosed,
+    AttemptEnded,
+    AttemptParked,
+    AttemptSetAside,
+    AttemptStuck,
+    AttemptSuspended,
+    CancelAttempt,
+    ChangePriority,
+    EndSuspended,
+    HoldWorkflow,
+    MinRuntimeOver,
+    ResumeAttempt,
+    ReviseTasks,
+    RunAttempt,
+    SuspendAttempt,
+    TasksReady,
+    TaskWithdrawn,
+)
+from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason
+from tests.simulation.told import Agent, Runs, Told, Waits, rule
+
+
+class Laws:
+    """Follows the scheduler's messages and orders, one after the other."""
+
+    def __init__(self, definitions: Definitions, agents: list[tuple[AgentName, frozenset[str]]]) -> None:
+        self.told = Told(definitions)
+        self.told.agents = {name: Agent(name, capabilities) for name, capabilities in agents}
+        self._ends: dict[object, AttemptEnded] = {}
+        self._suspended: dict[object, AttemptSuspended] = {}
+        self._stuck: dict[object, AttemptStuck] = {}
+        self.cancelled: set[object] = set()
+        """Attempts that were told to give way."""
+        self._before: dict[Any, AgentName] = {}
+        self._now_reserved: dict[Any, AgentName] = {}
+
+    # --- what the scheduler is told --------------------------------------------------------------
+
+    def took(self, message: Any, effects: list[Effect], now: Instant) -> None:
+        told = self.told
+        match message:
+            case TasksReady(tasks, recorded):
+                for attempt in recorded:
+                    told.recorded(attempt)
+                for ready in tasks:
+                    told.ready(ready)
+            case AgentReady(name, incarnation):
+                told.arrived(name, incarnation)
+            case ChangePriority(task, priority):
+                if task in told.line:
+                    told.line[task].priority = priority
+                if task in told.runs:
+                    told.runs[task].priority = priority
+            case HoldWorkflow(workflow, held):
+                (told.held.add if held else told.held.discard)(workflow)
+            case AttemptEnded():
+                self._ends[message.attempt] = message
+            case AttemptSuspended():
+                self._suspended[message.attempt] = message
+            case AttemptStuck():
+                self._stuck[message.attempt] = message
+            case MinRuntimeOver(attempt):
+                runs = told.runs.get(attempt.task)
+                if runs is not None and runs.job.attempt == attempt:
+                    rule("law 5", now >= told.ripe_at(runs), "min_runtime_ms is over too early")
+                    runs.ripe = True
+            case ReviseTasks(_, tasks):
+                for ready in tasks:
+                    waits = told.line.get(ready.job.attempt.task)
+                    if waits is not None and waits.job.attempt == ready.job.attempt:
+                        waits.job = ready.job
+            case _:
+                pass
+        self._ordered(effects, now)
+
+    def settled(self, effects: list[Effect], reserved: dict[Any, AgentName], now: Instant) -> None:
+        """It has decided; ``reserved`` is for whom agents are being freed now, by task."""
+        told = self.told
+        self._before = told.reserved
+        told.reserved = {task: name for task, name in told.reserved.items() if task in told.line}
+        self._now_reserved = reserved
+        self._ordered(effects, now)
+        told.reserved = reserved
+        self._check_reservations()
+        self._check_complete()
+
+    # --- what it orders --------------------------------------------------------------------------
+
+    def _ordered(self, effects: list[Effect], now: Instant) -> None:
+        for effect in effects:
+            if type(effect) is Send:
+                self._order(effect.to, effect.message, now)
+
+    def _order(self, to: str, message: Any, now: Instant) -> None:
+        told = self.told
+        match message:
+            case RunAttempt(job, incarnation):
+                runs = told.runs.get(job.attempt.task)
+                if runs is not None and not runs.sent and runs.job.attempt == job.attempt:
+                    runs.sent = True  # Released.
+                    rule("S2", runs.agent == to and runs.incarnation == incarnation, f"{to} has another")
+                else:
+                    self._assign(job, AgentName(to), incarnation, now)
+            case ResumeAttempt(job, incarnation, _):
+                rule("S1", told.line[job.attempt.task].home is not None, f"{job.task_id} does not stand still")
+                self._assign(job, AgentName(to), incarnation, now, resumed=True)
+            case AttemptAssigned(attempt, agent):
+                if attempt.task not in told.runs:  # ``at_most_once``: it is sent when that is saved.
+                    waits = told.line.get(attempt.task)
+                    rule("S1", waits is not None, f"{attempt} is assigned and does not wait")
+                    assert waits is not None
+                    self._assign(waits.job, agent, told.agents[agent].incarnation, now, sent=False)
+            case CancelAttempt(attempt, StopReason.PREEMPT) | SuspendAttempt(attempt):
+                self._preempt(AgentName(to), attempt, now, suspend=isinstance(message, SuspendAttempt))
+            case CancelAttempt(attempt, reason):
+                runs = told.runs.get(attempt.task)
+                rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}")
+                assert runs is not None
+                runs.stopping = reason
+            case TaskWithdrawn(task):
+                rule("S1", task in told.line, f"{task} is withdrawn and does not wait")
+                told.line.pop(task)
+            case EndSuspended(attempt):
+                waits = told.line.pop(attempt.task, None)
+                if waits is None:  # Cancelled while it was being suspended.
+                    runs = told.runs[attempt.task]
+                    rule("S3", self._suspended.pop(attempt, None) is not None, f"{attempt} is not suspended")
+                    told.freed(runs, held=False)
+                told.ending.add(attempt)
+            case AttemptParked(attempt):
+                self._park(attempt)
+            case AttemptClosed():
+                self._close(message)
+            case AttemptSetAside(attempt, _, replaced):
+                self._set_aside(attempt, replaced=replaced)
+            case _:
+                pass
+
+    def _assign(
+        self, job: Job, name: AgentName, incarnation: int, now: Instant, *, sent: bool = True, resumed: bool = False
+    ) -> None:
+        told = self.told
+        task = job.attempt.task
+        waits, agent = told.line.get(task), told.agents[name]
+        rule("S1", waits is not None and waits.job.attempt == job.attempt, lambda: f"{job.task_id} does not wait")
+        assert waits is not None
+        rule("law 3", resumed == (waits.home is not None), lambda: f"{job.task_id} stands still and starts again")
+        rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
+        rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
+        rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
+        rule("law 7", agent.hold is None or waits.priority <= agent.hold[1], lambda: f"{name} is held")
+        rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
+        told.reserved.pop(task, None)
+        rule("limit", waits.workflow not in told.held, lambda: f"{waits.workflow} is held")
+        limit = told.definitions.workflows[waits.workflow].max_concurrent
+        own = [*told.runs.values(), *told.aside.values()]
+        count = sum(r.job.workflow == waits.workflow for r in own)
+        rule("limit", limit is None or count < limit, lambda: f"{waits.workflow} runs {count} of {limit} and starts")
+        self._nobody_first(waits, agent)
+        told.assign(task, name, now, sent=sent)
+
+    def _nobody_first(self, chosen: Waits, agent: Agent) -> None:
+        """Law 1: no more important startable task could have used that agent."""
+        told = self.told
+        for other in told.line.values():
+            if other.key < chosen.key and agent.fits(other.job) and told.startable(other):
+                if self._blocked_meanwhile(other, chosen):
+                    continue
+                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "  # type: ignore[misc]
+                    f"before {other.job.task_id} {other.key}")  # fmt: skip
+
+    def _blocked_meanwhile(self, other: Waits, chosen: Waits) -> bool:
+        """Whether a place below its limit was reserved for another task in this very round."""
+        limit = self.told.definitions.workflows[other.workflow].max_concurrent
+        if limit is None or other.job.attempt.task in self._now_reserved:
+            return False
+        claims = {t for t in [*self._before, *self._now_reserved] if t in self.told.line}
+        claimed = sum(self.told.line[t].workflow == other.workflow for t in claims)
+        own = [*self.told.runs.values(), *self.told.aside.values()]
+        return sum(r.job.workflow == other.workflow for r in own) + claimed >= limit
+
+    def _preempt(self, name: AgentName, attempt: Any, now: Instant, *, suspend: bool) -> None:
+        told = self.told
+        runs = told.runs.get(attempt.task)
+        rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == name, f"{attempt} gives way")
+        assert runs is not None
+        job = runs.job
+        rule("S7", attempt not in self.cancelled or suspend, lambda: f"{job.task_id} is told to give way twice")
+        rule("law 6", not runs.protected, lambda: f"{job.task_id} may not be preempted")
+        rule("law 5", runs.ripe and now >= told.ripe_at(runs), lambda: f"{job.task_id} has not run long enough")
+        rule("S7", runs.stopping is None, lambda: f"{job.task_id} is being stopped already")
+        if suspend:
+            rule("law 3", job.task.on_preempt is OnPreempt.SUSPEND, lambda: f"{job.task_id} may not be suspended")
+            rule("S6", told.suspended() < len(told.agents), "too many are suspended")
+        agent = told.agents[name]
+        better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
+                  and agent.fits(w.job) and w.workflow not in told.held]  # fmt: skip
+        rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
+        urgent = next((told.line[t] for t, n in self._now_reserved.items() if n == name and t in told.line), None)
+        if urgent is not None:
+            self._worst_victim(urgent, runs)
+        told.preemptions += 1
+        self.cancelled.add(attempt)
+        runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
+
+    def _worst_victim(self, urgent: Waits, victim: Runs) -> None:
+        """Law 2: strictly lower, the lowest, of equals the latest started; and only beside no free agent."""
+        told = self.told
+        names = f"{victim.job.task_id} ({victim.priority}) for {urgent.job.task_id} ({urgent.priority})"
+        rule("law 2", victim.priority > urgent.priority, names)
+        for runs in told.runs.values():
+            if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
+                continue
+            worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
+            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")  # type: ignore[misc]
+        free = [agent.name for agent in told.agents.values() if agent.takes(urgent)]
+        rule("law 2", not free, lambda: f"{names}, beside {free}")
+
+    def _park(self, attempt: Any) -> None:
+        told = self.told
+        runs = told.runs.get(attempt.task)
+        report = self._suspended.pop(attempt, None)
+        rule("S3", runs is not None and report is not None, f"{attempt} is parked and was not suspended")
+        assert runs is not None and report is not None
+        rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
+        told.freed(runs, held=False)
+        old = runs.waited
+        told.line[attempt.task] = Waits(old.job, old.order, old.preemptions + 1, runs.priority, home=runs.agent)
+
+    def _close(self, message: AttemptClosed) -> None:
+        told, attempt = self.told, message.attempt
+        runs = told.runs.get(attempt.task)
+        report = self._ends.pop(attempt, None)
+        if runs is not None and runs.job.attempt == attempt:
+            if not runs.sent:
+                rule("S3", message.agent is None, f"{attempt} was never sent")
+                told.preemptions += message.reason is StopReason.PREEMPT
+            else:
+                rule("L2", report is not None, f"{attempt} is closed and nobody reported its end")
+                assert report is not None
+                known = (runs.agent, runs.incarnation)
+                rule("S3", (report.agent, report.incarnation) == known, f"{attempt}: {report.agent} is another")
+                rule("law 3", report.outcome == message.outcome, f"{attempt} ended otherwise")
+            told.freed(runs, held=True)
+        elif attempt in told.aside:
+            rule("law 3", message.outcome.kind is not OutcomeKind.COMPLETED, f"{attempt} was fenced")
+            del told.aside[attempt]
+        else:
+            rule("S4", attempt in told.ending, f"{attempt} is closed twice")
+            told.ending.discard(attempt)
+
+    def _set_aside(self, attempt: Any, *, replaced: bool) -> None:
+        told = self.told
+        if attempt in told.aside:
+            return  # Told again, because it is to be cancelled now.
+        runs = told.runs[attempt.task]
+        rule("S3", attempt in self._stuck, f"{attempt} is set aside and not stuck")
+        runs.stuck = True
+        if replaced:
+            rule("S6", len(told.aside) < len(told.agents), "too many are set aside")
+            told.freed(runs, held=False)
+            told.agents[runs.agent].present = False
+            told.aside[attempt] = runs
+
+    # --- when it has decided ---------------------------------------------------------------------
+
+    def _check_reservations(self) -> None:
+        """S7: one agent on its way for one task, and only an agent that is being freed and fits."""
+        told = self.told
+        names = list(told.reserved.values())
+        rule("S7", len(names) == len(set(names)), f"one agent is on its way to two tasks: {names}")
+        for task, name in told.reserved.items():
+            waits, runs = told.line.get(task), told.agents[name].runs
+            rule("S7", waits is not None, f"{name} is on its way to {task}, which does not wait")
+            assert waits is not None
+            rule("law 1", told.agents[name].fits(waits.job), lambda: f"{name} is freed for {waits.job.task_id}")  # noqa: B023
+            rule("S7", runs is None or runs.stopping is not None, f"{name} is not being freed")
+            limit = told.definitions.workflows[waits.workflow].max_concurrent
+            rule("limit", limit is None or told.taken(waits.workflow) <= limit, f"{waits.workflow}: places")
+
+    def _check_complete(self) -> None:
+        """Laws 1 and 2: nobody waits beside an idle agent, or for an attempt that could give way."""
+        told = self.told
+        for waits in told.line.values():
+            if not told.startable(waits):
+                continue
+            id_ = waits.job.task_id
+            free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
+            rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
+            if waits.job.task.preempts and waits.job.attempt.task not in told.reserved:
+                self._check_urgent(waits)
+
+    def _check_urgent(self, waits: Waits) -> None:
+        told = self.told
+        for runs in told.runs.values():
+            agent = told.agents[runs.agent]
+            if not agent.fits(waits.job) or runs.priority <= waits.priority:
+                continue
+            names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
+            rule("law 2", not told.may_give_way(runs), names)
+            if runs.stopping is StopReason.PREEMPT and not runs.stuck:
+                claimed = [t for t, name in told.reserved.items() if name == runs.agent]
+                rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
+                rule("law 2", told.line[claimed[0]].key < waits.key, f"{names}, which is freed for less")
+
+    def slots(self, shown: dict[str, Any]) -> None:
+        """S6: what the scheduler counts is what there is."""
+        told = self.told
+        stopping = sum(r.stopping is not None for r in told.runs.values())
+        idle = sum(a.present and a.runs is None for a in told.agents.values())
+        counts = {"idle": idle, "running": len(told.runs) - stopping, "stopping": stopping,
+                  "suspended": told.suspended(), "set_aside": len(told.aside)}  # fmt: skip
+        rule("S6", shown["agents"] == counts, f"{SCHEDULER} counts {shown['agents']}, there are {counts}")
+        rule("counts", shown["preemptions"] == told.preemptions, "preemptions")
