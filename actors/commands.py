@@ -209,6 +209,11 @@ class Counts(click.ParamType[tuple[int, ...]]):
 @click.option("--agents", type=Counts(), help="How many agents; several, such as 5,8,13, are compared in one table.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="What is drawn is drawn by it.")
 @click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Let a tick file come so many times as fast.  [default: 1]",
+)
+@click.option(
     "--skip-gaps",
     type=click.FloatRange(min=0),
     metavar="S",
@@ -233,8 +238,9 @@ def simulate(folder: Path, **options: Any) -> int:
     options.pop("debug")
     if options["events"] is not None and options["record"] is not None:
         raise click.UsageError("--events and --record are two sources of what arrives; give one")
-    if options["skip_gaps"] is not None and options["events"] is None:
-        raise click.UsageError("--skip-gaps goes with --events and a tick file")
+    for name in ("speed", "skip_gaps"):
+        if options[name] is not None and options["events"] is None:
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --events and a tick file")
     from actors.definitions import load
     from actors.simulate.face import Asked, run
 

@@ -22,10 +22,9 @@ from typing import Any
 from actors.admission import Gate
 from actors.errors import NotFoundError, RequestError
 from actors.model import NS_PER_MS, Definitions, Event, EventType, Instant
-from actors.replay import batches
-from actors.ticks.columns import columns_of
+from actors.replay import Batch, batches
+from actors.ticks.columns import Columns, columns_of
 from actors.ticks.files import TickFile
-from actors.ticks.lines import BadLine
 
 Arrival = tuple[Instant, tuple[Event, ...]]
 """An instant, ns after the beginning, and what comes then."""
@@ -40,21 +39,23 @@ Skip = Callable[[str], None]
 
 
 def arrivals_of(
-    path: Path, definitions: Definitions, *, skip: Skip, skip_gaps: float | None = None
+    path: Path, definitions: Definitions, *, skip: Skip, speed: float | None = None, skip_gaps: float | None = None
 ) -> Iterator[Arrival]:
     """The file's events in the order of time. Raises ``NotFoundError``, and ``RequestError`` with file and line.
 
     A file whose first line is an object with ``at_ms`` is one of events; any other is a tick
-    file as ``start --replay`` reads it, whose first tick comes at 0.
+    file as ``start --replay`` reads it, whose first tick comes at 0; ``speed`` and ``skip_gaps``
+    are for these, and mean what they mean there.
     """
-    if _has_events(path):
-        if skip_gaps is not None:
-            raise RequestError(f"{path}: --skip-gaps goes with a tick file; this one has events with at_ms")
+    ticks = TickFile(path, columns_of(definitions.folder or "."))
+    if _has_events(path, ticks.columns):
+        if speed is not None or skip_gaps is not None:
+            raise RequestError(f"{path}: --speed and --skip-gaps go with a tick file; this one has events with at_ms")
         return _events(path, definitions)
-    return _ticks(path, definitions, skip, skip_gaps)
+    return _ticks(ticks, Gate(definitions), skip, batches(ticks.read(), speed=speed or 1.0, skip_gaps=skip_gaps))
 
 
-def _has_events(path: Path) -> bool:
+def _has_events(path: Path, columns: Columns) -> bool:
     TickFile(path).open().close()
     with path.open("rb") as file:
         first = next((line for line in iter(lambda: file.readline(MAX_LINE), b"") if line.strip()), b"")
@@ -64,24 +65,21 @@ def _has_events(path: Path) -> bool:
         return first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") and b'"at_ms"' in first
     if isinstance(row, dict) and "sequence" in row and "type" in row:
         raise RequestError(f"{path} is a record, not events; give it with --record")
-    return isinstance(row, dict) and ("at_ms" in row or "symbol" not in row)
+    return isinstance(row, dict) and ("at_ms" in row or columns.entity not in row)
 
 
-def _ticks(path: Path, definitions: Definitions, skip: Skip, skip_gaps: float | None) -> Iterator[Arrival]:
-    columns = columns_of(definitions.folder or ".")
-    gate = Gate(definitions)
-    for batch in batches(TickFile(path, columns).read(), speed=1.0, skip_gaps=skip_gaps):
+def _ticks(ticks: TickFile, gate: Gate, skip: Skip, due: Iterator[Batch]) -> Iterator[Arrival]:
+    for batch in due:
+        events: list[Event] = []
         for bad in batch.bad:
-            skip(_bad(path, bad))
-        events = [
-            gate.event(Event(columns.type, tick.entity_id, None, tick.data, tick.timestamp)) for tick in batch.ticks
-        ]
+            skip(f"{ticks.path}:{bad.position.line}: {bad.message}")
+        for tick in batch.ticks:
+            try:
+                events.append(gate.event(Event(ticks.columns.type, tick.entity_id, None, tick.data, tick.timestamp)))
+            except RequestError as error:
+                skip(f"{ticks.path}:{tick.position.line}: {error}")
         if events:
             yield round(batch.due * 1_000_000_000), tuple(events)
-
-
-def _bad(path: Path, bad: BadLine) -> str:
-    return f"{path}:{bad.position.line}: {bad.message}"
 
 
 def lines_of(path: Path, what: str) -> Iterator[tuple[int, bytes]]:

@@ -41,6 +41,7 @@ class Asked:
     agents: Sequence[int] = ()
     """Simulated one after another; none: as the folder says."""
     seed: int = 1
+    speed: float | None = None
     skip_gaps: float | None = None
     trace: Path | None = None
     language: str | None = None
@@ -119,7 +120,8 @@ class _Run:
         if asked.events is None:
             return iter(())
         self._skipped = 0
-        return arrivals_of(asked.events, asked.definitions, skip=self._skip, skip_gaps=asked.skip_gaps)
+        pace = {"speed": asked.speed, "skip_gaps": asked.skip_gaps}
+        return arrivals_of(asked.events, asked.definitions, skip=self._skip, **pace)
 
     def _skip(self, fault: str) -> None:
         self._skipped += 1

@@ -26,7 +26,9 @@ class Trace:
     def __init__(self, path: Path) -> None:
         """Raises ``RequestError`` if it cannot be written."""
         self.path = path
-        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        # A pipe or a device is written as it is; a file takes its place when it is whole.
+        self._whole = not path.exists() or path.is_file()
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.part") if self._whole else path
         if path.is_dir():
             raise RequestError(f"{path} cannot be written: it is a folder; name a file")
         self._file = self._open()
@@ -89,16 +91,19 @@ class Trace:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._part.unlink(missing_ok=True)
+            self._discard()
             return
         try:
             self._file.write("\n]}\n" if not self._first else '{"displayTimeUnit":"ms","traceEvents":[]}\n')
             self._file.close()
-            self._part.replace(self.path)
+            if self._whole:
+                self._part.replace(self.path)
         except OSError as late:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._part.unlink(missing_ok=True)
+            self._discard()
             raise self._unwritable(late) from late
+
+    def _discard(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        if self._whole:
+            self._part.unlink(missing_ok=True)
