@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from actors.admission import Gate
 from actors.errors import NotFoundError, RequestError
@@ -33,6 +33,9 @@ _FIELDS = ("at_ms", "type", "entity_id", "stock_id", *_EVENT)
 _MAX_AT_MS = 1e12
 MAX_LINE = 4_000_000
 """Bytes: the largest data an event may carry, written with escapes."""
+
+EVENTS = "events or ticks"
+"""What a file must have, in words."""
 
 Skip = Callable[[str], None]
 """Told of each line of a tick file that cannot be used."""
@@ -56,8 +59,7 @@ def arrivals_of(
 
 
 def _has_events(path: Path, columns: Columns) -> bool:
-    TickFile(path).open().close()
-    with path.open("rb") as file:
+    with open_file(path, EVENTS) as file:
         first = next((line for line in iter(lambda: file.readline(MAX_LINE), b"") if line.strip()), b"")
     try:
         row = json.loads(first)
@@ -82,15 +84,21 @@ def _ticks(ticks: TickFile, gate: Gate, skip: Skip, due: Iterator[Batch]) -> Ite
             yield round(batch.due * 1_000_000_000), tuple(events)
 
 
-def lines_of(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
-    """The lines with their numbers from 1, blank ones left out. Raises ``NotFoundError`` and ``RequestError``."""
+def open_file(path: Path, what: str) -> BinaryIO:
+    """The file, for reading. Raises ``NotFoundError`` and ``RequestError``."""
     try:
-        file = path.open("rb")
+        if not path.is_file() and path.exists():
+            raise RequestError(f"{path} is not a file; name one with {what}")
+        return path.open("rb")
     except FileNotFoundError:
         raise NotFoundError(f"no file {path}; name one with {what}") from None
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    with file:
+
+
+def lines_of(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
+    """The lines with their numbers from 1, blank ones left out. Raises as ``open_file`` does."""
+    with open_file(path, what) as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
             if len(line) >= MAX_LINE:
                 raise RequestError(f"{path}:{number}: longer than {MAX_LINE} bytes; is this a file with {what}?")
@@ -121,7 +129,7 @@ def _events(path: Path, definitions: Definitions) -> Iterator[Arrival]:
     gate = Gate(definitions)
     what = 'an object such as {"at_ms": 0, "type": "DATA_READY", "entity_id": "000001"}'
     at, last, together = 0, 0, list[Event]()
-    for number, line in lines_of(path, "events"):
+    for number, line in lines_of(path, EVENTS):
         where = f"{path}:{number}"
         row = object_of(line, where, what)
         try:

@@ -15,7 +15,7 @@ from actors.log import json_line
 from actors.model import AgentGroup, Definitions
 from actors.narration import choose_language
 from actors.printer import Printer
-from actors.simulate.arrivals import Arrival, arrivals_of, first_of
+from actors.simulate.arrivals import EVENTS, Arrival, arrivals_of, first_of, open_file
 from actors.simulate.choosing import Sources, planner_of, tasks_of
 from actors.simulate.records import Recorded, raised, read_record, recorded_arrivals, started_by_record
 from actors.simulate.running import Watching, rehearse
@@ -64,6 +64,8 @@ class _Run:
 
     def run(self) -> Status:
         asked = self._asked
+        if asked.events is not None:
+            open_file(asked.events, EVENTS).close()
         recorded = self._read(asked.record) if asked.record is not None else None
         samples = self._read(asked.durations_from) if asked.durations_from is not None else None
         sources = Sources(

@@ -200,8 +200,10 @@ class _Reading:
             if type_ in _READ:
                 try:
                     self._take(ChangeType(type_), row, where)
-                except (KeyError, TypeError, IndexError) as error:
-                    raise RequestError(f"{where}: {error!r} is missing or wrong; each line is {_LINE}") from None
+                except KeyError as error:
+                    raise RequestError(f"{where}: {error} is missing; each line is {_LINE}") from None
+                except (TypeError, ValueError, AttributeError) as error:
+                    raise RequestError(f"{where}: a field is wrong ({error}); each line is {_LINE}") from None
         if first:
             raise RequestError(f"{found.path}: it has no changes; make one with start --record")
         return found
@@ -231,7 +233,8 @@ class _Reading:
             raise RequestError(
                 f"{where}: {self._folder} has no workflow '{workflow}'; simulate the folder it was recorded from"
             )
-        assert isinstance(row["entity"], str)
+        if not isinstance(row["entity"], str):
+            raise TypeError("entity is not text")
         self._live[row["instance"]] = found.instances
         found.instances += 1
         found.started[workflow] = found.started.get(workflow, 0) + 1

@@ -124,9 +124,7 @@ class Laws:
                 self._preempt(AgentName(to), attempt, now, suspend=isinstance(message, SuspendAttempt))
             case CancelAttempt(attempt, reason):
                 runs = told.runs.get(attempt.task)
-                rule(
-                    "S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}"
-                )
+                rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}")
                 assert runs is not None
                 runs.stopping = reason
             case TaskWithdrawn(task):
