@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from actors import messages
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import RequestError
+from actors.ids import Ids
 from actors.model import Definitions, EntityId, EntitySeed, EntityStatus, Event, EventType, Json
 from actors.runners.values import plain
 from actors.typed import misfit
@@ -30,9 +31,10 @@ class Gate:
         triggers = {workflow.trigger_event for workflow in definitions.workflows.values()}
         self._types = frozenset({*EventType, *definitions.settings.event_types, *triggers} - {*_OUTCOMES})
         self._max_bytes = definitions.settings.max_data_bytes
+        self._ids = Ids()
 
     def event(self, event: Event) -> Event:
-        """The event, its data copied as plain JSON. Raises ``RequestError``."""
+        """The event with an id, its data copied as plain JSON. Raises ``RequestError``."""
         if type(event) is not Event:
             raise RequestError(f"publish takes an Event, not {type(event).__name__}")
         if event.type not in self._types:
@@ -45,8 +47,9 @@ class Gate:
             raise RequestError(f"timestamp is seconds since the epoch, not {_short(event.timestamp)}")
         urgency = None if event.priority is None else priority(event.priority)
         data = self._data(event.data, "data")
+        identity = self._ids.new() if event.id is None else event.id
         return Event(
-            event.type, entity_id(event.entity_id), urgency, data, event.timestamp, event.valid_for_ms, event.id
+            event.type, entity_id(event.entity_id), urgency, data, event.timestamp, event.valid_for_ms, identity
         )
 
     def _refuse_type(self, type_: object) -> None:

@@ -29,7 +29,7 @@ class AgentActor(LogicActor):
     def on_start(self) -> None:
         super().on_start()
         assert isinstance(self.logic, Working)
-        self.perform(self.logic.begin())
+        self.perform(self.logic.begin(self.around.clock.now()))
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
         table[Start] = self._start

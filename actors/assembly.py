@@ -6,6 +6,7 @@ new work first, then ends what runs, then the actors from the outside in.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineFailed, EngineStopped
+from actors.ids import short_unique
 from actors.keeper import KeeperActor
 from actors.log import logger
 from actors.logic.history import Calendar
@@ -25,16 +27,16 @@ from actors.logic.keeping import Keeping
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
-from actors.messages import Bootstrap, ForwardedEvent, ReadStats, ScheduleEvents, StopAgents
+from actors.messages import Bootstrap, DueEvent, ForwardedEvent, Publish, ReadStats, ScheduleEvents, StopAgents
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
+    NS_PER_MS,
     ActionSpec,
     AgentName,
     Definitions,
     Isolation,
     ReplyId,
-    TimedEvent,
 )
 from actors.ports import Runner, Store, Warmable
 from actors.router import RouterActor
@@ -104,13 +106,14 @@ class Assembly:
         settings = self.definitions.settings
         now = self.clock.now()
         due: list[ForwardedEvent] = []
-        later: list[TimedEvent] = []
+        later: list[DueEvent] = []
         priorities = {seed.id: seed.priority for seed in settings.entities}
         for number, timed in enumerate(settings.events):
-            if timed.after_ms:
-                later.append(timed)
-                continue
             event = timed.event
+            if timed.after_ms:
+                identity = event.id or f"{self.name}-timed-{number}"
+                later.append(DueEvent(now + timed.after_ms * NS_PER_MS, dataclasses.replace(event, id=identity)))
+                continue
             priority = event.priority if event.priority is not None else priorities.get(event.entity_id)  # type: ignore[call-overload]
             identity = event.id or f"{self.name}-start-{number}"
             due.append(ForwardedEvent(event, DEFAULT_PRIORITY if priority is None else priority, now, (identity,)))
@@ -118,12 +121,19 @@ class Assembly:
         self.tell(KEEPER, self._subscribers.watch())
         self.tell(KEEPER, Bootstrap(settings.entities, tuple(due)))
         if later:
-            self.tell(ROUTER, ScheduleEvents(tuple(later)))
+            # A number, so that it counts as asked until the last is dealt with; nobody reads the answer.
+            self.tell(ROUTER, ScheduleEvents(tuple(later), self.desk.open()[0]))
 
     # --- messages from outside -------------------------------------------------------------------
 
     def tell(self, actor: str, message: object) -> None:
         self._around.inboxes[actor].post(message)
+
+    def hand_in(self, actor: str, message: object) -> None:
+        """From outside, and nobody waits. What is published counts as asked, so that no crash loses it."""
+        if isinstance(message, Publish | ScheduleEvents) and message.reply == NOBODY:
+            message = dataclasses.replace(message, reply=self.desk.open()[0])
+        self.tell(actor, message)
 
     def ask(self, actor: str, make: Callable[[ReplyId], object], timeout: float | None) -> Any:
         """Send a message that expects an answer, and wait for it.
@@ -189,15 +199,6 @@ class Assembly:
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
         self.tell(SCHEDULER, StopAgents(0, NOBODY))
-
-
-def short_unique() -> str:
-    """35 random bits in seven characters: with a sequence number they stay a small text."""
-    number, text = uuid.uuid4().int >> 93, ""
-    for _ in range(7):
-        number, digit = divmod(number, 32)
-        text += "0123456789abcdefghijklmnopqrstuv"[digit]
-    return text
 
 
 def _agent_maker(

@@ -382,7 +382,7 @@ class Engine:
         """Handles of the engine's actors by name, for programs built on Pykka; they survive restarts."""
         parts = self._running()
         names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.agent_names])
-        return {name: Handle(name, parts.tell, self._ask) for name in names}
+        return {name: Handle(name, parts.hand_in, self._ask) for name in names}
 
 
 def _receipt(answer: EventAnswer, place: int) -> Receipt:

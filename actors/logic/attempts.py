@@ -11,10 +11,11 @@ from actors.logic.endings import Endings
 from actors.logic.instances import Instances
 from actors.logic.judging import Judgement, Verdict, judge
 from actors.logic.outbox import Outbox
-from actors.logic.workflows import Instance, Run, Withdrawal, error_text
+from actors.logic.workflows import Instance, Run, Stay, Withdrawal, error_text
 from actors.messages import (
     AttemptAssigned,
     AttemptClosed,
+    AttemptParked,
     AttemptSetAside,
     BackoffOver,
     NoteReceived,
@@ -24,7 +25,6 @@ from actors.messages import (
 )
 from actors.model import (
     NS_PER_MS,
-    AttemptId,
     Delivery,
     ErrorInfo,
     InstanceKey,
@@ -49,9 +49,15 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        if run.status is not TaskStatus.PENDING:
+            run.attempt.agent = message.agent  # A rebuilt scheduler tells again what it found running.
+            return
         run.withdrawing = None if run.withdrawing is Withdrawal.QUEUE_TIMEOUT else run.withdrawing
         run.attempt.agent = message.agent
         run.attempt.assigned = run.attempt.assigned or message.at
+        stay = run.attempt.stay
+        if message.resumed and stay is not None:
+            run.attempt.stay = Stay(message.agent, message.at, stay.paused + message.at - stay.since)
         run.move(TaskStatus.RUNNING)
         if not instance.started:
             instance.started = True
@@ -69,13 +75,17 @@ class Attempts:
         if self._out.wants(type_):
             self._out.task_change(type_, now, instance, run)
 
-    def parked(self, attempt: AttemptId, by: TaskKey | None, now: Instant) -> None:
-        found = self._instances.find_attempt(attempt)
-        if found is not None:
-            instance, run = found
-            run.move(TaskStatus.PENDING)
-            run.preemptions += 1
-            self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, self._preemptor(by))
+    def parked(self, message: AttemptParked, now: Instant) -> None:
+        found = self._instances.find_attempt(message.attempt)
+        if found is None or found[1].status is not TaskStatus.RUNNING or message.agent is None:
+            return
+        instance, run = found
+        run.move(TaskStatus.PENDING)
+        run.preemptions += not message.again
+        stay = run.attempt.stay
+        run.attempt.stay = Stay(message.agent, message.at, 0 if stay is None else stay.paused)
+        by = self._preemptor(message.preempted_by)
+        self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, by)
 
     def closed(self, message: AttemptClosed, now: Instant) -> None:
         """Record how an attempt ended, and go on from there; the scheduler is told in any case."""
@@ -136,6 +146,9 @@ class Attempts:
                 run.losses += 1
                 type_ = ChangeType.TASK_LOST
                 detail = {"error": error_text(judgement.error)}
+            case _ if message.agent is None and message.outcome.began is None:
+                self._instances.make_ready(instance, run, now)  # No agent was ever told of it.
+                return
             case _:
                 return  # The engine stops; it stays pending.
         if message.outcome.saved is not None:
@@ -213,6 +226,9 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        if message.number and message.number == run.attempt.noted:
+            return  # It was recorded, and its credit was lost in a crash.
+        run.attempt.noted = message.number
         note = message.note
         if note.checkpoint is not None:
             run.restored = note.checkpoint

@@ -186,4 +186,6 @@ class Endings:
                 "result": run.result,
                 "error": error_text(run.error),
             }
-            self._out.derived.append(Event(type_, instance.entity, instance.task_priority(run.task), data))
+            identity = f"{self._instances.store_id}-{instance.task_key(run.task)}-{type_}"
+            priority = instance.task_priority(run.task)
+            self._out.derived.append(Event(type_, instance.entity, priority, data, id=identity))

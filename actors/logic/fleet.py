@@ -27,6 +27,7 @@ class Running:
         "priority",
         "protected",
         "reserved_at",
+        "resumed",
         "sent",
         "serial",
         "stopping",
@@ -45,6 +46,8 @@ class Running:
         self.reserved_at = waiting.reserved_at
         self.sent = False
         """Whether the agent has been told to run it."""
+        self.resumed = False
+        """It was suspended before; if the agent never heard that it goes on, it still is."""
         self.held_back = False
         """It may not be preempted just now: it has not run long enough, or there is no room to suspend it."""
         self.protected = False
@@ -204,6 +207,12 @@ class Fleet:
             heapq.heappush(agent.kind.free, (agent.index, agent.token, agent))
         else:
             heapq.heappush(agent.kind.held, (-hold[1], agent.index, agent.token, agent))
+
+    def leave(self, agent: Agent) -> None:
+        """It is not there any more, until it arrives again."""
+        agent.present = False
+        agent.running = agent.hold = None
+        agent.token += 1
 
     def release_hold(self, agent: Agent, attempt: AttemptId) -> None:
         if agent.hold is not None and agent.hold[0] == attempt and agent.running is None:

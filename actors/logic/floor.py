@@ -55,8 +55,8 @@ class Floor:
         self.held: set[WorkflowId] = set()
         self.running: dict[TaskKey, Running] = {}
         self.set_aside: dict[AttemptId, Running] = {}
-        self.ending: dict[AttemptId, AgentName] = {}
-        """Suspended attempts that are being killed, and by whom."""
+        self.ending: dict[AttemptId, tuple[AgentName, StopReason]] = {}
+        """Suspended attempts that are being killed, by whom, and why."""
         self.unrecorded: dict[AttemptId, Agent] = {}
         """Attempts whose end the keeper has not recorded yet, and the agent that is held for it."""
         self.suspended = 0
@@ -80,34 +80,53 @@ class Floor:
         if agent.reserved_for is not None:  # It became free, and something more important came first.
             self.unreserve(agent.reserved_for)
         self.line.remove(waiting)
-        self.count(waiting.need.workflow, 1)
-        self._serial += 1
-        running = Running(waiting, agent, serial=self._serial, now=now)
+        running = self.seat(waiting, agent, now)
         resumed = waiting.home is not None
-        if waiting.priority != running.job.priority:
-            running.job = _at_priority(running.job, waiting.priority)
-        self.running[running.attempt.task] = running
-        self.fleet.occupy(agent, running)
-        task = running.job.task
         if resumed:
             self.suspended -= 1
             waiting.paused += now - waiting.since
-            running.sent = True
+            running.sent = running.resumed = True
             waiting.home = None
             self.tell(agent.name, ResumeAttempt(running.job, agent.incarnation, waiting.paused))
             self.room_again()
-        elif task.delivery is not Delivery.AT_MOST_ONCE:
+        elif running.job.task.delivery is not Delivery.AT_MOST_ONCE:
             self.send_off(running)
         self.tell(KEEPER, AttemptAssigned(running.attempt, agent.name, now, resumed))
-        spent = task.max_preemptions is not None and waiting.preemptions >= task.max_preemptions
+        self.guard(running, now, now)
+
+    def seat(self, waiting: Waiting, agent: Agent, since: Instant) -> Running:
+        """The task has this agent; nobody is told."""
+        self.count(waiting.need.workflow, 1)
+        self._serial += 1
+        running = Running(waiting, agent, serial=self._serial, now=since)
+        if waiting.priority != running.job.priority:
+            running.job = at_priority(running.job, waiting.priority)
+        self.running[running.attempt.task] = running
+        self.fleet.occupy(agent, running)
+        return running
+
+    def guard(self, running: Running, since: Instant, now: Instant) -> None:
+        """Say whether, and from when on, it may be preempted; it has its agent since then."""
+        task = running.job.task
+        spent = task.max_preemptions is not None and running.waiting.preemptions >= task.max_preemptions
         running.protected = spent or not task.preemptible
-        if not running.protected:
-            if task.min_runtime_ms:
-                running.held_back = True
-                due = now + task.min_runtime_ms * NS_PER_MS
-                self.effects.append(SetTimer(("min", running.attempt), due, MinRuntimeOver(running.attempt)))
-            else:
-                self.fleet.offer_victim(running)
+        if running.protected:
+            return
+        due = since + task.min_runtime_ms * NS_PER_MS if task.min_runtime_ms else now
+        if due > now:
+            running.held_back = True
+            self.effects.append(SetTimer(("min", running.attempt), due, MinRuntimeOver(running.attempt)))
+        else:
+            self.fleet.offer_victim(running)
+
+    def park(self, waiting: Waiting, home: AgentName, paused: int) -> None:
+        """It waits in line, suspended, at the agent that suspended it."""
+        waiting.home, waiting.paused = home, paused
+        self.line.add(waiting)
+
+    def lay_aside(self, running: Running) -> None:
+        """It counts against its workflow's limit until it ends, and has no agent any more."""
+        self.set_aside[running.attempt] = running
 
     def send_off(self, running: Running) -> None:
         running.sent = True
@@ -144,6 +163,7 @@ class Floor:
         self.reserve(waiting, victim.agent, now)
         if not victim.sent:  # Assigned, but not released yet: nothing has run.
             self.drop_unsent(victim, StopReason.PREEMPT, now)
+            self.line.end_round()  # Its agent is free at once: whoever was passed over may want it.
         elif suspend:
             victim.suspending = True
             self.suspended += 1
@@ -155,7 +175,7 @@ class Floor:
         """Have a suspended attempt killed by the agent that suspended it."""
         self.suspended -= 1
         self.room_again()
-        self.ending[attempt] = home
+        self.ending[attempt] = (home, reason)
         self.tell(home, EndSuspended(attempt, reason))
 
     def drop_unsent(self, running: Running, reason: StopReason, now: Instant) -> None:
@@ -211,7 +231,7 @@ class Floor:
         return effects
 
 
-def _at_priority(job: Job, priority: Priority) -> Job:
+def at_priority(job: Job, priority: Priority) -> Job:
     """The job as it is at its present priority, which sets how nice its process is."""
     return Job(
         job.attempt, job.origin, job.task, priority, job.entity,

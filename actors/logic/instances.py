@@ -42,7 +42,7 @@ class Instances:
     def __init__(self, table: StateTable, out: Outbox, *, store_id: str) -> None:
         self._table = table
         self._out = out
-        self._store_id = store_id
+        self.store_id = store_id
         self.live: dict[InstanceKey, Instance] = {}
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
@@ -79,9 +79,9 @@ class Instances:
         taken = self._taken.get(entity)
         if taken is None:  # The usual case: one workflow for the entity in this second.
             self._taken[entity] = names
-            return Origin(self._store_id, workflow.id, entity, self._second)
+            return Origin(self.store_id, workflow.id, entity, self._second)
         self._taken[entity] = taken + names
-        return Origin(self._store_id, workflow.id, entity, self._second, 1 + max(map(taken.count, names)))
+        return Origin(self.store_id, workflow.id, entity, self._second, 1 + max(map(taken.count, names)))
 
     def launch(self, instance: Instance, now: Instant) -> None:
         self._out.instance_change(ChangeType.INSTANCE_CREATED, now, instance)
@@ -138,6 +138,14 @@ class Instances:
         revising.offered, revising.newest = event, None
         revising.offered_revision = instance.revision
         revising.offered_merged, revising.newest_merged = revising.newest_merged, 0
+        self.offer_again(instance)
+
+    def offer_again(self, instance: Instance) -> None:
+        """Put the offer that is not answered yet, if there is one; a rebuilt scheduler has lost it."""
+        revising = instance.revising
+        if revising is None or revising.offered is None:
+            return
+        event = revising.offered
         stands_for = (event, instance.merged + revising.offered_merged)
         roots = [task for task in instance.workflow.tasks if not task.depends_on]
         if not instance.untouched:
@@ -206,11 +214,24 @@ class Instances:
         run.new_attempt(now)
         self._open_run(instance, run)
         run.in_line = True
-        inputs = instance.inputs(run) if run.task.depends_on else _NO_INPUTS
-        job = self._job(instance, run.task, len(run.attempts), (instance.event, instance.merged), inputs, run.restored)
-        self._out.ready.append(ReadyTask(job, run.order, run.preemptions))
+        self._out.ready.append(self.ready_task(instance, run))
         if self._out.wants(ChangeType.TASK_READY):
             self._out.task_change(ChangeType.TASK_READY, now, instance, run)
+
+    def ready_task(self, instance: Instance, run: Run) -> ReadyTask:
+        """The newest attempt of a task, as the scheduler gets it."""
+        inputs = instance.inputs(run) if run.task.depends_on else _NO_INPUTS
+        job = self._job(instance, run.task, len(run.attempts), (instance.event, instance.merged), inputs, run.restored)
+        return ReadyTask(job, run.order, run.preemptions)
+
+    def first_ones(self, instance: Instance) -> list[ReadyTask]:
+        """The first attempts of the tasks that an instance starts with, as the scheduler got them."""
+        stands_for = (instance.event, instance.merged)
+        roots = [task for task in instance.workflow.tasks if not task.depends_on]
+        return [
+            self._first_attempt(instance, task, order, stands_for)
+            for order, task in enumerate(roots, start=instance.first_order)
+        ]
 
     def _first_attempt(
         self, instance: Instance, task: Task, order: int, stands_for: tuple[Event | None, int]

@@ -50,15 +50,16 @@ class Intake:
         self._names: dict[InstanceKey, str] = {}
         """Ids of the instances that events have merged into lately."""
         self._seen: Remembered[_Answer] = Remembered(definitions.settings.max_remembered_ids)
-        self.derived_out = 0
-        """Derived events on their way through the router."""
+        self.derived_out: dict[str, Event] = {}
+        """Derived events on their way through the router, by id, oldest first."""
         self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=definitions.settings.max_dead_letters)
         self.counts = {"accepted": 0, "duplicates": 0, "rejected": 0, "expired": 0, "dead_letters": 0}
 
     def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
         event = forwarded.event
-        self.derived_out -= forwarded.derived
         identity = forwarded.ids[-1]
+        if forwarded.derived:
+            self.derived_out.pop(identity, None)
         seen = self._seen.get(identity)
         if seen is not None:
             self.counts["duplicates"] += 1

@@ -16,6 +16,7 @@ from actors.logic.history import Calendar
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.restoring import Restoring
 from actors.logic.steering import Steering
 from actors.messages import (
     AttemptAssigned,
@@ -33,7 +34,9 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RouterRestarted,
     RunWorkflow,
+    SchedulerRestarted,
     SetPriority,
     TasksRevised,
     TaskWithdrawn,
@@ -59,6 +62,7 @@ class Keeping:
         books = Books(definitions, self._out, self._table, self._instances, self._endings, self._attempts, self._intake)
         self._steering = Steering(books)
         self._asking = Asking(books, self._steering)
+        self._restoring = Restoring(books, self._steering)
         self._reconcile_set = False
 
     def receive(self, message: ToKeeper, now: Instant) -> list[Effect]:
@@ -72,8 +76,8 @@ class Keeping:
             case EventBatch(batch, events):
                 answers = tuple([self._intake.take(forwarded, now) for forwarded in events])
                 self._out.send(ROUTER, EventsAnswered(batch, answers))
-            case AttemptParked(attempt, by):
-                attempts.parked(attempt, by, now)
+            case AttemptParked():
+                attempts.parked(message, now)
             case AttemptSetAside():
                 attempts.set_aside(message, now)
             case NoteReceived():
@@ -101,6 +105,8 @@ class Keeping:
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
             case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
                 self._steering.receive(message, now)
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)
             case _:
                 self._asking.receive(message)
         return []
@@ -110,6 +116,8 @@ class Keeping:
         if self._table.pending and not self._reconcile_set:
             self._reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
-        self._intake.derived_out += len(self._out.derived)
+        for event in self._out.derived:
+            self._intake.derived_out[event.id or ""] = event
         self._asking.settle()
+        self._restoring.settle()
         return self._out.flush()

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 
-from actors.effects import KEEPER
+from actors.effects import KEEPER, ClearTimer
 from actors.logic.fleet import Running
 from actors.logic.floor import Floor
 from actors.logic.ready import Waiting
-from actors.messages import AttemptClosed, AttemptEnded, AttemptParked, AttemptSetAside, ReadyTask, SetAside
+from actors.messages import (
+    AgentDied,
+    AttemptClosed,
+    AttemptEnded,
+    AttemptParked,
+    AttemptSetAside,
+    EndSuspended,
+    EndTaken,
+    ReadyTask,
+    SetAside,
+)
 from actors.model import AgentName, AttemptId, Instant, Outcome, OutcomeKind, StopReason
 
 
@@ -31,6 +41,7 @@ class Reports:
             floor.close(running, outcome, reason)
             floor.free(running)
             return
+        floor.tell(report.agent, EndTaken(attempt))
         aside = floor.set_aside.pop(attempt, None)
         if aside is not None:
             # Fenced: it was given up. What it returned late is kept, but does not count.
@@ -44,7 +55,18 @@ class Reports:
             return
         ending = floor.ending.pop(attempt, None)
         if ending is not None:
-            floor.tell(KEEPER, AttemptClosed(attempt, ending, outcome, reason))
+            # An agent that crashed meanwhile does not know why it was killed.
+            floor.tell(KEEPER, AttemptClosed(attempt, ending[0], outcome, reason or ending[1]))
+            return
+        waiting = floor.line.get(attempt.task)
+        if waiting is not None and waiting.home == report.agent and waiting.job.attempt == attempt:
+            # Its process ended while it stood still, through no request of ours.
+            if waiting.reserved is not None:
+                floor.unreserve(waiting)
+            floor.line.remove(waiting)
+            floor.suspended -= 1
+            floor.tell(KEEPER, AttemptClosed(attempt, report.agent, outcome, reason))
+            floor.room_again()
 
     def suspended(self, name: AgentName, incarnation: int, attempt: AttemptId, now: Instant) -> None:
         floor = self._floor
@@ -58,15 +80,58 @@ class Reports:
         if running.stopping is not None and running.stopping is not StopReason.PREEMPT:
             floor.end_suspended(attempt, name, running.stopping)  # Cancelled while it was being suspended.
             return
-        floor.tell(KEEPER, AttemptParked(attempt, by))
+        floor.tell(KEEPER, AttemptParked(attempt, by, name, now))
+        self._park_again(running, now, preemptions=1)
+
+    def _park_again(self, running: Running, since: Instant, *, preemptions: int) -> None:
         waiting = running.waiting
-        back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + 1), now)
-        back.priority, back.home, back.paused = running.priority, name, waiting.paused
-        floor.line.add(back)
+        back = Waiting(ReadyTask(running.job, waiting.order, waiting.preemptions + preemptions), since)
+        back.priority = running.priority
+        self._floor.park(back, running.agent.name, waiting.paused)
+
+    def died(self, notice: AgentDied, now: Instant) -> None:
+        """Whatever we believe to run there does not, and nothing that was sent there has been heard."""
+        floor = self._floor
+        agent = floor.fleet.agents[notice.agent]
+        if notice.incarnation < agent.incarnation:
+            return
+        running = agent.running
+        if running is not None and running.resumed:
+            self._never_resumed(running)
+        elif running is not None:
+            if running.sent:
+                floor.close(running, Outcome(OutcomeKind.LOST, error=notice.error, ended=now), running.stopping)
+                floor.free(running)
+            else:  # It was not released yet: nothing of it is lost.
+                floor.drop_unsent(running, StopReason.SHUTDOWN, now)
+        if agent.reserved_for is not None:
+            floor.unreserve(agent.reserved_for)
+        floor.fleet.leave(agent)
+        for attempt, (home, reason) in floor.ending.items():
+            if home == agent.name:
+                floor.tell(home, EndSuspended(attempt, reason))
+
+    def _never_resumed(self, running: Running) -> None:
+        """It was to go on, and the agent crashed before it could say so to it: it stands still as before."""
+        floor = self._floor
+        name, attempt = running.agent.name, running.attempt
+        del floor.running[attempt.task]
+        floor.count(running.job.workflow, -1)
+        if running.held_back:
+            floor.effects.append(ClearTimer(("min", attempt)))
+        if not running.suspending:
+            floor.suspended += 1
+        if running.stopping is not None and running.stopping is not StopReason.PREEMPT:
+            floor.end_suspended(attempt, name, running.stopping)
+            return
+        floor.tell(KEEPER, AttemptParked(attempt, None, name, running.assigned_at, again=True))
+        self._park_again(running, running.assigned_at, preemptions=0)
 
     def stuck(self, name: AgentName, incarnation: int, attempt: AttemptId) -> None:
         """It can neither be stopped nor killed: its agent goes on without it, while there is room."""
         running = self._floor.current(name, incarnation, attempt)
+        if running is None and attempt in self._floor.set_aside:
+            self._floor.tell(name, SetAside(attempt))  # It was told before, and crashed.
         if running is not None and not self._set_aside(running):
             self._stuck[attempt] = running
             running.stuck = True
@@ -81,9 +146,10 @@ class Reports:
         if room:
             # Counts against its workflow's limit until it ends; its agent comes back as a new incarnation.
             del floor.running[attempt.task]
-            floor.set_aside[attempt] = running
+            floor.lay_aside(running)
             running.agent.running = None
             running.agent.present = False
+            running.agent.token += 1  # It is being freed no more: it must not stand before one that is.
             floor.tell(running.agent.name, SetAside(attempt))
         return room
 

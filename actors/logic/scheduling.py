@@ -2,7 +2,7 @@
 
 Messages are applied as they come; ``settle`` decides once for all that were in the inbox
 together. A task comes back into the line only by the keeper's word, after its old attempt is
-known to have ended.
+known to have ended. A rebuilt scheduler decides nothing until it knows its floor again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from actors.logic.floor import Floor
 from actors.logic.orders import Orders
 from actors.logic.policy import Assign, Preempt, TakeOver, next_move
 from actors.logic.ready import Waiting
+from actors.logic.rebuilding import Rebuilding
 from actors.logic.reports import Reports
 from actors.messages import (
+    AgentDied,
     AgentReady,
     AttemptEnded,
     AttemptNoted,
@@ -35,26 +37,60 @@ from actors.messages import (
     ReadyTask,
     ReleaseAttempt,
     ReviseTasks,
+    SchedulerRestored,
     StopAgents,
     StopGraceOver,
     TasksReady,
     TasksRevised,
     ToScheduler,
     WithdrawTask,
+    WorkReport,
 )
-from actors.model import NOBODY, NS_PER_MS, AgentName, AttemptId, Instant, Workflow, WorkflowId
+from actors.model import NOBODY, NS_PER_MS, AgentName, AttemptId, ErrorInfo, Instant, Workflow, WorkflowId
 
 
 class Scheduling:
     def __init__(
-        self, workflows: Mapping[WorkflowId, Workflow], agents: Iterable[tuple[AgentName, frozenset[str]]]
+        self,
+        workflows: Mapping[WorkflowId, Workflow],
+        agents: Iterable[tuple[AgentName, frozenset[str]]],
+        *,
+        generation: int = 0,
     ) -> None:
+        """``generation`` counts those that crashed before it; above 0 it must learn what is."""
         self.floor = Floor(workflows, agents)
         self._reports = Reports(self.floor)
         self._orders = Orders(self.floor)
+        self._rebuilding = Rebuilding(self.floor, self._reports, generation) if generation else None
+
+    @property
+    def knows(self) -> bool:
+        """Whether it knows its floor: always, but for a while after a crash."""
+        return self._rebuilding is None
+
+    def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
+        """After a crash, ask the keeper and the agents."""
+        return [] if self._rebuilding is None else self._rebuilding.begin()
+
+    def quarantined(self, message: object, error: ErrorInfo, now: Instant) -> list[Effect]:  # noqa: ARG002 - a face
+        """This message crashed it twice. What it said comes again from who sent it; an end counts as a loss."""
+        if isinstance(message, AttemptEnded) and self._rebuilding is not None:
+            self._rebuilding.spoilt(message, error)
+        return []
 
     def receive(self, message: ToScheduler, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it, before the next decision."""
+        if self._rebuilding is None:
+            self._apply(message, now)
+        else:
+            following = self._rebuilding.take(message, now)
+            if following is not None:
+                self._rebuilding = None
+                for later in following:
+                    self._apply(later, now)
+        return self.floor.taken_effects()
+
+    def _apply(self, message: ToScheduler, now: Instant) -> None:
         floor, orders = self.floor, self._orders
         match message:
             case TasksReady(tasks, recorded):
@@ -89,13 +125,18 @@ class Scheduling:
                 floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, task, now)}))
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
                 self._about_running(message)
+            case AgentDied():
+                self._reports.died(message, now)
+            case SchedulerRestored() | WorkReport():
+                return  # For one that has crashed since.
             case _:
                 assert_never(message)
-        return floor.taken_effects()
 
     def settle(self, now: Instant) -> list[Effect]:
         """Decide, once all that arrived together has been applied."""
         floor, orders = self.floor, self._orders
+        if self._rebuilding is not None:
+            return floor.taken_effects()
         if orders.stopping is None:
             while (move := next_move(floor.line, floor.fleet)) is not None:
                 match move:
@@ -129,8 +170,8 @@ class Scheduling:
         if running is None or running.attempt != message.attempt:
             return
         match message:
-            case AttemptNoted(_, _, attempt, note):
-                floor.tell(KEEPER, NoteReceived(attempt, note))
+            case AttemptNoted(_, _, attempt, note, number):
+                floor.tell(KEEPER, NoteReceived(attempt, note, number))
             case NoteTaken():
                 floor.tell(running.agent.name, message)
             case ReleaseAttempt():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
+from actors.frozen import frozen
 from actors.logic.transitions import INSTANCE_MOVES, TASK_MOVES
 from actors.model import (
     MAX_TASKS,
@@ -27,6 +28,16 @@ from actors.model import (
 )
 
 
+@frozen
+class Stay:
+    """A suspended attempt's place: where it stands still, or last stood and has gone on since."""
+
+    home: AgentName
+    since: Instant
+    paused: int
+    """Nanoseconds it had stood still before that."""
+
+
 class Attempt:
     """The account of one attempt."""
 
@@ -36,12 +47,14 @@ class Attempt:
         "ended",
         "error",
         "killed",
+        "noted",
         "number",
         "outcome",
         "preempted_by",
         "ready",
         "reason",
         "started",
+        "stay",
     )
 
     def __init__(self, number: int, ready: Instant) -> None:
@@ -56,6 +69,10 @@ class Attempt:
         self.error: ErrorInfo | None = None
         self.killed = False
         self.preempted_by: TaskKey | None = None
+        self.noted = 0
+        """The number of its newest note."""
+        self.stay: Stay | None = None
+        """Where and since when it stands still, or has gone on; None: it was never suspended."""
 
 
 class Withdrawal(StrEnum):

@@ -3,10 +3,14 @@
 Told, then after its grace killed; where killing is impossible, given up for stuck and, by the
 scheduler's leave, set aside. An end is reported as it happened: a completion that wins the
 race against a cancel is a completion. What was set aside reports under its old incarnation.
+An agent whose logic crashed comes back as its next incarnation, after what the old one left
+behind has ended or was set aside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from actors.effects import (
@@ -25,27 +29,35 @@ from actors.effects import (
     Start,
     Suspend,
 )
+from actors.logic.reaping import KILLABLE, Death, Orphan, Reaping
 from actors.messages import (
     ActionEnded,
     ActionNoted,
     ActionProbed,
     ActionSuspended,
+    AgentDied,
     AgentReady,
+    AsideWork,
     AttemptEnded,
     AttemptNoted,
     AttemptStuck,
     AttemptSuspended,
     CancelAttempt,
     EndSuspended,
+    EndTaken,
     GraceOver,
+    Note,
     NoteTaken,
     ReadStats,
+    ReportWork,
     ResumeAttempt,
     RunAttempt,
+    RunningWork,
     SetAside,
     SuspendAttempt,
     TimeoutDue,
     ToAgent,
+    WorkReport,
 )
 from actors.model import (
     NS_PER_MS,
@@ -53,7 +65,6 @@ from actors.model import (
     AttemptId,
     ErrorInfo,
     Instant,
-    Isolation,
     Job,
     Millis,
     Outcome,
@@ -61,16 +72,33 @@ from actors.model import (
     StopReason,
 )
 
-KILLABLE = frozenset({Isolation.PROCESS, Isolation.COMMAND, Isolation.RAY})
-"""Isolations whose attempts can be killed whatever they do; the others are set aside."""
 BEGIN_BOUND_MS: Millis = 30_000
 """An attempt whose action has not begun by then is stopped as timed out: its runner hangs."""
 
 
 class Working:
-    def __init__(self, name: AgentName) -> None:
+    def __init__(
+        self,
+        name: AgentName,
+        *,
+        incarnation: int = 1,
+        orphans: Iterable[Orphan] = (),
+        death: Death | None = None,
+        reported: tuple[AttemptEnded | AttemptSuspended | None, tuple[AttemptEnded, ...]] = (None, ()),
+    ) -> None:
+        """``orphans`` and ``death`` are what a crashed forerunner left behind, and what it died of.
+
+        ``reported`` are its last report about an attempt, and unconfirmed ends of others.
+        """
         self.name = name
-        self.incarnation = 1
+        self.incarnation = incarnation
+        if incarnation > 1 and death is None:
+            death = Death(ErrorInfo("Crashed", f"the logic of {name} crashed"))
+        self._death = death
+        self._final = death is not None and death.final
+        # Suspended ones that were being killed need nothing: their ends are reported when they come.
+        left = [(AsideWork(o.job, o.incarnation), o.aside) for o in orphans if o.job is not None]
+        self._reaping = None if death is None else Reaping(name, [work for work, aside in left if not aside], death)
         self._job: Job | None = None
         self._assigned: Instant = 0
         self._due: Instant = 0
@@ -84,13 +112,22 @@ class Working:
         self._stopping: StopReason | None = None
         self._grace_at: Instant = 0
         self._suspending = False
-        self._aside: dict[AttemptId, tuple[int, StopReason | None]] = {}
+        self._stuck = False
+        self._note: Note | None = None
+        self._note_number = 0
+        self._aside = {work.job.attempt: work for work, aside in left if aside}
         self._ending: dict[AttemptId, StopReason] = {}
+        self._last = reported[0]
+        """How the last attempt left it: the scheduler may not have heard, until it gives it another."""
+        self._ends = {report.attempt: report for report in reported[1]}
+        """Ends of attempts that had no agent any more; the scheduler has not confirmed them."""
         self._ran = 0
 
-    def begin(self) -> list[Effect]:
-        """Announce that it is free for work."""
-        return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
+    def begin(self, now: Instant) -> list[Effect]:
+        """Announce that it is free for work; after a crash, once nothing is left of what it had begun."""
+        if self._reaping is None:
+            return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
+        return [*self._reaping.begin(now), *self._come_back()]
 
     def receive(self, message: ToAgent, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it."""
@@ -102,8 +139,7 @@ class Working:
             case ActionEnded(attempt, outcome):
                 return self._ended(attempt, outcome)
             case CancelAttempt(attempt, reason, grace):
-                # The attempt may have ended while this message was on its way.
-                return self._stop(reason, grace, now) if self._runs(attempt) else []
+                return self._cancel(attempt, reason, grace, now)
             case SuspendAttempt(attempt):
                 if not self._runs(attempt) or self._stopping is not None:
                     return []
@@ -129,13 +165,31 @@ class Working:
             case GraceOver(attempt):
                 return self._grace_over(attempt)
             case ActionNoted(attempt, note):
-                return [Send(SCHEDULER, AttemptNoted(self.name, self.incarnation, attempt, note))]
-            case NoteTaken(attempt):
-                return [Credit(attempt)]
+                return self._noted(attempt, note, now)
             case ReadStats(reply):
                 return [Reply(reply, {"attempts": self._ran, "incarnation": self.incarnation})]
+            case NoteTaken() | EndTaken() | ReportWork():
+                return self._confirmed(message)
             case _:
                 assert_never(message)
+
+    def quarantined(self, message: object, error: ErrorInfo, now: Instant) -> list[Effect]:
+        """This message crashed it twice and is given up: nobody may wait for its consequences.
+
+        What it would have started is closed by the notice of death; what it said of an end counts as a loss.
+        """
+        match message:
+            case ActionEnded(attempt, _):
+                return self._ended(attempt, Outcome(OutcomeKind.LOST, error=error, ended=now))
+            case ActionSuspended(attempt):
+                return [Kill(attempt)]
+            case EndSuspended(attempt, reason):
+                self._ending[attempt] = reason
+                return [Kill(attempt)]
+            case ReportWork(generation):
+                return [Send(SCHEDULER, self._report(generation))]
+            case _:
+                return []
 
     def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         return []
@@ -147,6 +201,8 @@ class Working:
         return self._job is not None and self._job.attempt == attempt
 
     def _refuse(self, job: Job, incarnation: int, now: Instant) -> list[Effect]:
+        if incarnation < self.incarnation:
+            return []  # It was for the one that crashed, whose notice of death closes it.
         error = ErrorInfo("Refused", f"{self.name} was not free for it")
         outcome = Outcome(OutcomeKind.LOST, error=error, ended=now)
         return [Send(SCHEDULER, AttemptEnded(self.name, incarnation, job.attempt, outcome))]
@@ -156,7 +212,8 @@ class Working:
         self._assigned = now
         self._paused = paused
         self._stopping = None
-        self._suspending = False
+        self._suspending = self._stuck = False
+        self._note = self._last = None
         self._ran += 1
         self._due = now + job.task.timeout_ms * NS_PER_MS
         return self._set_timer(self._due)
@@ -187,6 +244,13 @@ class Working:
         self._due = min(again, due)
         return self._set_timer(self._due)
 
+    def _cancel(self, attempt: AttemptId, reason: StopReason, grace: Millis, now: Instant) -> list[Effect]:
+        if self._reaping is not None and attempt in self._reaping:
+            self._reaping.cancelled(attempt, reason)
+            return []
+        # The attempt may have ended while this message was on its way.
+        return self._stop(reason, grace, now) if self._runs(attempt) else []
+
     def _stop(self, reason: StopReason, grace: Millis, now: Instant) -> list[Effect]:
         assert self._job is not None
         attempt = self._job.attempt
@@ -207,17 +271,28 @@ class Working:
         return effects
 
     def _grace_over(self, attempt: AttemptId) -> list[Effect]:
+        if self._reaping is not None and attempt in self._reaping:
+            return self._reaping.grace_over(attempt)
         if not self._runs(attempt) or self._job is None:
             return []
         if self._job.task.isolation in KILLABLE:
             return [Kill(attempt)]
+        self._stuck = True
         return [Send(SCHEDULER, AttemptStuck(self.name, self.incarnation, attempt))]
 
     def _set_aside(self, attempt: AttemptId) -> list[Effect]:
-        if not self._runs(attempt):
+        if self._reaping is not None:
+            if attempt not in self._reaping:
+                return []  # It has ended or is set aside; the notice of death says so.
+            orphan, reason = self._reaping.drop(attempt)
+            self._aside[attempt] = replace(orphan, reason=reason)
+            return [Abandon(attempt), ClearTimer(("grace", attempt)), *self._come_back()]
+        if self._job is None or not self._runs(attempt):
+            if attempt in self._aside or self._final:
+                return []  # Asked for twice.
             # It ended just before; this agent is free as it is.
             return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
-        self._aside[attempt] = (self.incarnation, self._stopping)
+        self._aside[attempt] = AsideWork(self._job, self.incarnation, self._stopping)
         self.incarnation += 1
         self._job = None
         return [
@@ -226,23 +301,88 @@ class Working:
             Send(SCHEDULER, AgentReady(self.name, self.incarnation)),
         ]
 
+    def _come_back(self) -> list[Effect]:
+        """Tell of the death and be there again, if nothing is left of what was begun before it."""
+        if self._reaping or self._death is None:
+            return []
+        self._reaping = None
+        death = self._death
+        notice = AgentDied(self.name, self.incarnation - 1, death.error, death.in_hand, death.final)
+        effects: list[Effect] = [Send(SCHEDULER, notice)]
+        if not self._final:
+            effects.append(Send(SCHEDULER, AgentReady(self.name, self.incarnation)))
+        return effects
+
     def _suspended(self, attempt: AttemptId) -> list[Effect]:
+        if self._reaping is not None and attempt in self._reaping:
+            return [Kill(attempt)]  # It stands still and cannot hear.
         if not self._runs(attempt) or self._stopping is not None:
             return []  # Being killed: its end follows.
         self._job = None
-        return [Send(SCHEDULER, AttemptSuspended(self.name, self.incarnation, attempt))]
+        self._last = AttemptSuspended(self.name, self.incarnation, attempt)
+        return [Send(SCHEDULER, self._last)]
 
     def _ended(self, attempt: AttemptId, outcome: Outcome) -> list[Effect]:
-        incarnation, reason = self.incarnation, self._stopping
-        effects: list[Effect] = []
         if self._runs(attempt):
+            reason = self._stopping
             self._job = None
+            self._last = AttemptEnded(self.name, self.incarnation, attempt, outcome, reason)
+            effects: list[Effect] = [Send(SCHEDULER, self._last)]
             if reason is not None:
                 effects.append(ClearTimer("grace"))
-        elif attempt in self._aside:
-            incarnation, reason = self._aside.pop(attempt)
-        elif attempt in self._ending:
-            reason = self._ending.pop(attempt)
-        else:
+            return effects
+        if self._reaping is not None and attempt in self._reaping:
+            self._last = self._reaping.ended(attempt, outcome)
+            return [Send(SCHEDULER, self._last), ClearTimer(("grace", attempt)), *self._come_back()]
+        if attempt in self._ends:
             return []
-        return [Send(SCHEDULER, AttemptEnded(self.name, incarnation, attempt, outcome, reason)), *effects]
+        incarnation, ending = self.incarnation, self._ending.get(attempt)
+        aside = self._aside.get(attempt)
+        if aside is not None:
+            incarnation, ending = aside.incarnation, aside.reason
+        # One that is neither was told to end before a crash: the scheduler still knows of it.
+        report = AttemptEnded(self.name, incarnation, attempt, outcome, ending)
+        self._ends[attempt] = report
+        return [Send(SCHEDULER, report)]
+
+    def _noted(self, attempt: AttemptId, note: Note, now: Instant) -> list[Effect]:
+        self._note_number = max(now, self._note_number + 1)
+        if self._runs(attempt):
+            self._note = note
+        return [Send(SCHEDULER, AttemptNoted(self.name, self.incarnation, attempt, note, self._note_number))]
+
+    def _confirmed(self, message: NoteTaken | EndTaken | ReportWork) -> list[Effect]:
+        match message:
+            case NoteTaken(attempt):
+                if self._runs(attempt):
+                    self._note = None
+                return [Credit(attempt)]
+            case EndTaken(attempt):
+                self._ends.pop(attempt, None)
+                self._aside.pop(attempt, None)
+                self._ending.pop(attempt, None)
+                return []
+            case ReportWork(generation):
+                return [Send(SCHEDULER, self._report(generation))]
+            case _:
+                assert_never(message)
+
+    def _report(self, generation: int) -> WorkReport:
+        incarnation, runs = self.incarnation, None
+        if self._reaping is not None:
+            incarnation, runs = self._reaping.work()
+        elif self._job is not None:
+            runs = RunningWork(
+                self._job, self._assigned, self._stopping, self._suspending, self._stuck, self._note, self._note_number
+            )
+        return WorkReport(
+            self.name,
+            generation,
+            incarnation,
+            self._reaping is None and not self._final,
+            runs,
+            tuple(self._aside.values()),
+            tuple(self._ending.items()),
+            self._last,
+            tuple(self._ends.values()),
+        )

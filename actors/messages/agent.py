@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from actors.frozen import frozen
+from actors.messages.rebuilding import EndTaken, ReportWork
 from actors.messages.shared import Note, NoteTaken, ReadStats
 from actors.model import AttemptId, Instant, Job, Millis, Outcome, StopReason
 
@@ -116,5 +117,7 @@ ToAgent: TypeAlias = (
     | ActionProbed
     | TimeoutDue
     | GraceOver
+    | ReportWork
+    | EndTaken
     | ReadStats
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from actors.frozen import frozen
+from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
 from actors.messages.shared import AwaitIdle, Note, ReadStats
 from actors.model import (
@@ -84,10 +85,17 @@ class AttemptClosed:
 
 @frozen
 class AttemptParked:
-    """An attempt is suspended and waits in line, alive."""
+    """An attempt is suspended and waits in line, alive.
+
+    ``again``: it had been told to go on, and that was lost with its agent: no new preemption.
+    """
 
     attempt: AttemptId
     preempted_by: TaskKey | None = None
+    agent: AgentName | None = None
+    """Who suspended it."""
+    at: Instant = 0
+    again: bool = False
 
 
 @frozen
@@ -101,8 +109,11 @@ class AttemptSetAside:
 
 @frozen
 class NoteReceived:
+    """Record it once, though it may come again after a crash; answer with ``NoteTaken``."""
+
     attempt: AttemptId
     note: Note
+    number: int = 0
 
 
 @frozen
@@ -282,4 +293,6 @@ ToKeeper: TypeAlias = (
     | BackoffOver
     | QueueTimeoutDue
     | ValidityOver
+    | SchedulerRestarted
+    | RouterRestarted
 )

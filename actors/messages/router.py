@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from actors.frozen import frozen
+from actors.messages.rebuilding import RouterRestored
 from actors.messages.shared import AwaitIdle, ReadStats
-from actors.model import NOBODY, EntityId, Event, Priority, ReplyId, TimedEvent
+from actors.model import NOBODY, EntityId, Event, Instant, Priority, ReplyId
 from actors.views import ChangeType, Receipt, StateChanged
 
 
@@ -37,7 +38,7 @@ class EventsAnswered:
 
 @frozen
 class EventsDerived:
-    """Events that follow from recorded outcomes; never merged, never refused."""
+    """Events that follow from recorded outcomes, each with its id; never merged, never refused."""
 
     events: tuple[Event, ...]
 
@@ -57,10 +58,19 @@ class ChangesMade:
 
 
 @frozen
-class ScheduleEvents:
-    """Publish each of these when its time has come, counted from now."""
+class DueEvent:
+    """An event that is to be published at this instant."""
 
-    events: tuple[TimedEvent, ...]
+    at: Instant
+    event: Event
+
+
+@frozen
+class ScheduleEvents:
+    """Publish each of these when its time has come; answer as for ``Publish`` when the last is dealt with."""
+
+    events: tuple[DueEvent, ...]
+    reply: ReplyId = NOBODY
 
 
 @frozen
@@ -88,4 +98,5 @@ ToRouter: TypeAlias = (
     | TimedEventDue
     | AwaitIdle
     | ReadStats
+    | RouterRestored
 )

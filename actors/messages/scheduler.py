@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from actors.frozen import frozen
+from actors.messages.rebuilding import (
+    AgentDied,
+    AttemptEnded,
+    AttemptSuspended,
+    SchedulerRestored,
+    WorkReport,
+)
 from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
@@ -14,7 +21,6 @@ from actors.model import (
     InstanceKey,
     Json,
     Millis,
-    Outcome,
     Priority,
     ReplyId,
     StopReason,
@@ -89,24 +95,6 @@ class AgentReady:
 
 
 @frozen
-class AttemptEnded:
-    """The action of this attempt is gone, and this is how it ended."""
-
-    agent: AgentName
-    incarnation: int
-    attempt: AttemptId
-    outcome: Outcome
-    reason: StopReason | None = None
-
-
-@frozen
-class AttemptSuspended:
-    agent: AgentName
-    incarnation: int
-    attempt: AttemptId
-
-
-@frozen
 class AttemptStuck:
     """Its grace is over and it can neither be stopped nor killed."""
 
@@ -121,6 +109,8 @@ class AttemptNoted:
     incarnation: int
     attempt: AttemptId
     note: Note
+    number: int = 0
+    """Counts the notes of the attempt on its agent."""
 
 
 @frozen
@@ -182,4 +172,7 @@ ToScheduler: TypeAlias = (
     | ReadStats
     | StopAgents
     | StopGraceOver
+    | SchedulerRestored
+    | WorkReport
+    | AgentDied
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from actors.model import NOBODY
 from actors.simulation.choices import Choices
 
 MAX_BATCH = 4
+KEPT = frozenset({"runner", "timer", "user", "other"})
+"""Senders whose messages are not lost with an inbox."""
 
 
 class Channels:
@@ -48,8 +51,16 @@ class Channels:
         return batch
 
     def lose(self, to: str) -> list[tuple[str, Any]]:
-        """An inbox goes with its actor: all that was on its way there is gone."""
+        """An inbox goes with its actor: what other actors sent is gone. Asks and reports of runners are not."""
         lost: list[tuple[str, Any]] = []
-        for key in [key for key in self._waiting if key[1] == to]:
-            lost += [(key[0], message) for message in self._waiting.pop(key)]
+        for key in [key for key in self._waiting if key[1] == to and key[0] not in KEPT]:
+            waiting = self._waiting.pop(key)
+            lost += [(key[0], message) for message in waiting if not _asks(message)]
+            kept = deque(message for message in waiting if _asks(message))
+            if kept:
+                self._waiting[key] = kept
         return lost
+
+
+def _asks(message: Any) -> bool:
+    return getattr(message, "reply", NOBODY) != NOBODY

@@ -8,6 +8,10 @@ from typing import Protocol
 
 
 class Choices(Protocol):
+    def step(self) -> None:
+        """What is chosen from here on belongs together: shrinking takes it out together."""
+        ...
+
     def pick(self, count: int) -> int:
         """One of ``range(count)``."""
         ...
@@ -21,7 +25,6 @@ class Seeded:
         self.steps: list[list[int]] = [[]]
 
     def step(self) -> None:
-        """What is chosen from here on belongs together: shrinking takes it out together."""
         self.steps.append([])
 
     def pick(self, count: int) -> int:

@@ -42,13 +42,7 @@ class Parts:
             for group in definitions.settings.agents
             for number in range(group.count)
         ]
-        self.logics: dict[str, Any] = {
-            KEEPER: Keeping(definitions, calendar=self.calendar, store_id="simulation"),
-            SCHEDULER: Scheduling(definitions.workflows, self.agent_names),
-            ROUTER: Routing(definitions, "run"),
-        }
-        for name, _ in self.agent_names:
-            self.logics[name] = Working(name)
+        self.logics: dict[str, Any] = {name: self.fresh(name) for name in self.names()}
         self.answers: dict[ReplyId, Any] = {}
         self.finished: Callable[[Record], None] | None = None
         self.changed: Callable[[StateChanged], None] | None = None
@@ -62,10 +56,26 @@ class Parts:
             **self.runner.performs,
         }
 
+    def names(self) -> list[str]:
+        """All actors, in the order in which they begin."""
+        return [KEEPER, SCHEDULER, *(name for name, _ in self.agent_names), ROUTER]
+
+    def fresh(self, name: str) -> Any:
+        """The logic an actor begins with."""
+        match name:
+            case "keeper":
+                return Keeping(self.definitions, calendar=self.calendar, store_id="simulation")
+            case "scheduler":
+                return Scheduling(self.definitions.workflows, self.agent_names)
+            case "router":
+                return Routing(self.definitions, "run")
+            case _:
+                return Working(AgentName(name))
+
     def begin(self) -> None:
         """Let the agents announce themselves."""
         for name, _ in self.agent_names:
-            self.perform(name, self.logics[name].begin())
+            self.perform(name, self.logics[name].begin(self.now))
 
     def advance(self, now: Instant) -> None:
         self.now = self.runner.now = now

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.effects import Abandon, Credit, Interrupt, Kill, Probe, Resume, Start, Suspend
-from actors.logic.working import KILLABLE
+from actors.logic.reaping import KILLABLE
 from actors.messages import ActionEnded, ActionProbed, ActionSuspended
 from actors.model import AgentName, AttemptId, ErrorInfo, Instant, Job, Outcome, OutcomeKind, StopReason
 from actors.simulation.agenda import Agenda

@@ -7,22 +7,32 @@ itself, so that a story can be shortened step by step.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from actors.effects import Effect, Send
-from actors.logic.working import KILLABLE
-from actors.messages import ActionNoted, Note
-from actors.model import NS_PER_MS, Definitions, Instant, Job, OutcomeKind
+from actors.effects import KEEPER, ROUTER, SCHEDULER, Effect, Send
+from actors.logic.reaping import KILLABLE, Death
+from actors.logic.routing import Routing
+from actors.logic.scheduling import Scheduling
+from actors.logic.working import Working
+from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt
+from actors.model import NS_PER_MS, AgentName, Definitions, Instant, Job, OutcomeKind
 from actors.simulation.channels import Channels
 from actors.simulation.choices import Choices
+from actors.simulation.ledger import AgentLedger
 from actors.simulation.parts import Parts
 from actors.simulation.plans import Plan
 from actors.simulation.runner import RUNNER, Action
+from actors.simulation.shell import Crash, Shell
 from actors.simulation.watching import Watcher
 
-LONG = 3_600_000 * NS_PER_MS
+MOST_CRASHES = 2
+QUARANTINABLE: frozenset[type[Any]] = frozenset()
+"""Messages that may crash their receiver twice."""
 _TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
 _PAUSES_MS = (1, 5, 20, 110)
+REPEATABLE = frozenset({AttemptEnded, AttemptClosed, CancelAttempt, ReleaseAttempt})
+"""Messages that may come twice: who was rebuilt, or serves one that was, says again what may have been lost."""
 
 
 class Storm:
@@ -35,9 +45,12 @@ class Storm:
         self.parts = Parts(definitions, self._plan, self._post)
         self.parts.runner.started = watcher.started
         self.parts.runner.ended = watcher.ended
-        self.steps = 0
         self._calm = False
-        self.parts.begin()
+        self.shells = {
+            name: Shell(name, partial(self._fresh, name), self.perform, watcher) for name in self.parts.names()
+        }
+        for shell in self.shells.values():
+            shell.begin(self.now)
 
     @property
     def now(self) -> Instant:
@@ -84,27 +97,53 @@ class Storm:
         if not len(self.channels):
             return False
         name, batch = self.channels.take(self.choices)
-        self.feed(name, [message for _, message in batch])
-        return True
-
-    def feed(self, name: str, batch: list[Any]) -> None:
-        """As the shell does: take all, decide once, then do what was asked for, in order."""
-        parts, watcher = self.parts, self.watcher
-        logic = parts.logics[name]
-        effects: list[Effect] = []
-        taken: list[tuple[Any, list[Effect]]] = []
-        for message in batch:
-            led_to = logic.receive(message, parts.now)
-            taken.append((message, led_to))
-            effects += led_to
-        decided = logic.settle(parts.now)
-        for message, led_to in taken:
-            watcher.took(name, message, led_to, parts.now)
-        watcher.settled(name, decided, parts.now)
-        self.perform(name, effects + decided)
-        check = getattr(logic, "check", None)
+        for sender, message in batch:
+            if type(message) in REPEATABLE and self.choices.pick(12) == 1:
+                self.watcher.repeated(message)
+                self.channels.post(sender, name, message)
+        self.shells[name].feed(batch, self.now, self._crash(name, batch))
+        check = getattr(self.shells[name].logic, "check", None)
         if check is not None:
             check()
+        return True
+
+    def _crash(self, name: str, batch: list[tuple[str, Any]]) -> Crash | None:
+        """Whether its logic crashes over this batch, and how."""
+        pick = self.choices.pick
+        if self._calm or pick(40) != 1 or not self._may_crash(name):
+            return None
+        at, after = pick(len(batch)), pick(2) == 1
+        twice = pick(4) == 1 and type(batch[at][1]) in QUARANTINABLE
+        if name != KEEPER and pick(3) == 1:
+            lost = self.channels.lose(name)
+            self.watcher.lost(name, lost)
+        return Crash(at, after=after, twice=twice)
+
+    def _may_crash(self, name: str) -> bool:
+        """Fewer times than would stop the engine, or take an agent out."""
+        shell = self.shells[name]
+        return shell.crashes < MOST_CRASHES and (name != KEEPER or hasattr(shell.logic, "state"))
+
+    def _fresh(self, name: str, crashes: int, ledger: AgentLedger, death: Death | None) -> Any:
+        """An actor's logic after so many crashes."""
+        parts = self.parts
+        definitions = parts.definitions
+        old = parts.logics[name]
+        if not crashes:
+            logic = old
+        elif name == KEEPER:
+            logic = type(old)(definitions, calendar=parts.calendar, store_id="simulation", state=old.state)
+        elif name == SCHEDULER:
+            logic = Scheduling(definitions.workflows, parts.agent_names, generation=crashes)
+        elif name == ROUTER:
+            logic = Routing(definitions, "run", generation=crashes)
+        else:
+            logic = Working(
+                AgentName(name), incarnation=ledger.incarnation, orphans=ledger.orphans, death=death,
+                reported=ledger.reported,
+            )  # fmt: skip
+        parts.logics[name] = logic
+        return logic
 
     def perform(self, name: str, effects: list[Effect]) -> None:
         for effect in effects:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.effects import Effect
-from actors.model import Instant, Outcome
+from actors.model import Outcome
 from actors.simulation.runner import Action
 
 
@@ -15,10 +15,22 @@ class Watcher:
     def sent(self, sender: str, to: str, message: Any) -> None:
         """A message is on its way."""
 
-    def took(self, name: str, message: Any, effects: list[Effect], now: Instant) -> None:
+    def repeated(self, message: Any) -> None:
+        """A message that has just been read will come once more."""
+
+    def crashed(self, name: str, in_hand: str) -> None:
+        """An actor's logic has crashed, and a fresh one is about to begin."""
+
+    def quarantined(self, name: str, message: Any) -> None:
+        """This message has crashed its receiver twice and is given up."""
+
+    def lost(self, name: str, messages: list[tuple[str, Any]]) -> None:
+        """Messages that were on their way to an actor are gone with its inbox."""
+
+    def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
         """An actor's logic has received one message of a batch that has gone through."""
 
-    def settled(self, name: str, effects: list[Effect], now: Instant) -> None:
+    def settled(self, name: str, effects: list[Effect]) -> None:
         """The batch is at its end, and this was decided; nothing of it has been performed yet."""
 
     def effect(self, name: str, effect: Effect) -> None:

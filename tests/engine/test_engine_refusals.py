@@ -9,8 +9,7 @@ import pytest
 
 from actors import Engine, Event
 from actors.errors import RequestError
-from actors.messages import ReadQueues, ScheduleEvents
-from actors.model import TimedEvent
+from actors.messages import ChangesMade, ReadQueues
 from tests.engine.conftest import ACTIONS, BOUND_S, Watched, one_task
 
 # --- bad input ---------------------------------------------------------------------------------
@@ -31,7 +30,7 @@ def test_a_handle_asks_only_what_has_an_answer(start: Callable[..., Watched]) ->
 
     assert [agent["state"] for agent in refs["scheduler"].ask(ReadQueues())["agents"]] == ["idle"] * 5
     with pytest.raises(RequestError, match="tell it instead"):
-        refs["router"].ask(ScheduleEvents((TimedEvent(1, Event("DATA_READY", "X")),)))
+        refs["router"].ask(ChangesMade(()))
 
 
 @pytest.mark.parametrize("params", [["a"], {"a": {1}}, {"a": float("inf")}, {1: 2}])

@@ -35,9 +35,10 @@ from actors.effects import (
 )
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
+from actors.logic.reaping import KILLABLE
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
-from actors.logic.working import KILLABLE, Working
+from actors.logic.working import Working
 from actors.messages import (
     ActionEnded,
     ActionProbed,
@@ -163,7 +164,7 @@ class Machine:
         self._numbers = 0
         self._post(KEEPER, Watch(watched=True), "test")
         for working in self.working.values():
-            self._perform(working.name, working.begin())
+            self._perform(working.name, working.begin(self.now))
         self.settle()
 
     # --- the machinery ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.effects import KEEPER, ROUTER
 from actors.logic.routing import BATCH_EVENTS, MAX_BATCHES
 from actors.messages import (
+    DueEvent,
     EventBatch,
     Publish,
     ReadEntities,
@@ -13,11 +14,11 @@ from actors.messages import (
     WithdrawTask,
 )
 from actors.model import (
+    NS_PER_MS,
     Coalesce,
     Event,
     InstanceKey,
     OnUnknownEntity,
-    TimedEvent,
 )
 from tests.logic.worlds import OVERLOADED, When, World, full_world, on_data, task, workflow
 
@@ -239,11 +240,13 @@ def test_the_first_that_is_refused_ends_the_publication() -> None:
     assert [answer.refusal for answer in answers] == ["", OVERLOADED, OVERLOADED]
 
 
+def due(world: World, ms: int, entity: str) -> DueEvent:
+    return DueEvent(world.now + ms * NS_PER_MS, Event("DATA_READY", entity))
+
+
 def test_timed_events_come_in_their_time_and_idleness_waits_for_them() -> None:
     world = World(on_data("quotes"), agents=2)
-    world.tell(
-        ROUTER, ScheduleEvents((TimedEvent(500, Event("DATA_READY", "a")), TimedEvent(20, Event("DATA_READY", "b"))))
-    )
+    world.tell(ROUTER, ScheduleEvents((due(world, 500, "a"), due(world, 20, "b"))))
 
     world.pass_ms(20)
     assert world.running() == ["quotes@b"]
@@ -256,11 +259,10 @@ def test_timed_events_come_in_their_time_and_idleness_waits_for_them() -> None:
 
 def test_timed_events_that_are_added_later_leave_the_earlier_ones_alone() -> None:
     world = World(on_data("quotes"), agents=3)
-    first, second = TimedEvent(20, Event("DATA_READY", "a")), TimedEvent(60, Event("DATA_READY", "b"))
-    world.tell(ROUTER, ScheduleEvents((first, second)))
+    world.tell(ROUTER, ScheduleEvents((due(world, 20, "a"), due(world, 60, "b"))))
     world.pass_ms(30)
 
-    world.tell(ROUTER, ScheduleEvents((TimedEvent(30, Event("DATA_READY", "c")),)))
+    world.tell(ROUTER, ScheduleEvents((due(world, 30, "c"),)))
     world.pass_ms(30)
 
     assert world.running() == ["quotes@a", "quotes@b", "quotes@c"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from actors.effects import KEEPER, SCHEDULER
+from actors.messages import RunAttempt
+from actors.model import Delivery, Isolation, OnPreempt
 from tests.logic.worlds import World, chain, full_world, group, task, workflow
 
 
@@ -111,3 +114,23 @@ def test_a_tasks_own_priority_overrides_its_workflows() -> None:
 
     assert world.running() == ["urgent@a"]
     assert world.task("plain@a").priority == 9
+
+
+def test_an_agent_that_is_free_at_once_goes_to_whoever_was_passed_over_first() -> None:
+    """What was assigned and not sent yet frees its agent in the middle of a round."""
+    once = task("once", isolation=Isolation.PROCESS, on_preempt=OnPreempt.SUSPEND, delivery=Delivery.AT_MOST_ONCE)
+    world = World(
+        workflow("once", once, priority=5),
+        workflow("polite", task("polite", preempts=False), priority=0),
+        workflow("urgent", priority=1),
+    )
+    world.run("once", "a", settle=False)
+    world.deliver(KEEPER)
+    world.run("polite", "b", settle=False)
+    world.run("urgent", "c", settle=False)
+    world.deliver(SCHEDULER)  # It assigns the first one, which waits to be released ...
+    world.deliver(KEEPER, most=4)  # ... and now hears of the others.
+
+    world.deliver(SCHEDULER)
+
+    assert [message.job.task.id for message in world.messages(RunAttempt)] == ["polite"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.effects import KEEPER, SCHEDULER
-from actors.messages import MinRuntimeOver
+from actors.messages import AttemptStuck, CancelAttempt, MinRuntimeOver
 from actors.model import Isolation, StopReason
 from tests.logic.worlds import World, chain, full_world, group, task, workflow
 
@@ -354,3 +354,28 @@ def test_a_process_that_does_not_stop_is_killed_after_its_grace() -> None:
     assert world.told.killed == ["study@a"]
     assert world.running() == ["order@now"]
     assert world.task("study@a").attempts[0].killed
+
+
+def test_an_agent_that_is_set_aside_does_not_hide_one_that_is_being_freed_for_nobody() -> None:
+    world = full_world(workflow("order", priority=0), agents=3)
+    world.deaf.add("study")
+
+    def urgent(entity: str) -> None:
+        world.run("order", entity, settle=False)
+        world.deliver(KEEPER, SCHEDULER)
+
+    def given_up(entity: str) -> None:
+        world.post(KEEPER, world.cancel_message(entity))
+        world.deliver(KEEPER, SCHEDULER, KEEPER)
+
+    urgent("a")
+    given_up("a")
+    stuck = world.live("study@low3")
+    world.post(SCHEDULER, AttemptStuck(stuck.agent, 1, stuck.job.attempt))
+    world.deliver(SCHEDULER)  # Its agent has not come back yet.
+    urgent("b")
+    given_up("b")
+
+    urgent("c")
+
+    assert len(world.messages(CancelAttempt)) == 2, "the agent that b had freed is c's"

@@ -1,11 +1,13 @@
-"""The laws of scheduling as an observer sees them: is what the scheduler orders lawful, by what it was told?"""
+"""The laws of scheduling as an observer sees them: what the scheduler orders, held to what it was told."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from actors.effects import SCHEDULER, Effect, Send
+from actors.logic.floor import Floor
 from actors.messages import (
+    AgentDied,
     AgentReady,
     AttemptAssigned,
     AttemptClosed,
@@ -27,7 +29,7 @@ from actors.messages import (
     TaskWithdrawn,
 )
 from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason
-from tests.simulation.told import Agent, Runs, Told, Waits, rule
+from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
 
 
 class Laws:
@@ -39,14 +41,45 @@ class Laws:
         self._ends: dict[object, AttemptEnded] = {}
         self._suspended: dict[object, AttemptSuspended] = {}
         self._stuck: dict[object, AttemptStuck] = {}
+        self._died: dict[AgentName, int] = {}
+        """The newest incarnation of each agent that has told of its death."""
+        self.sees = True
         self.cancelled: set[object] = set()
         """Attempts that were told to give way."""
         self._before: dict[Any, AgentName] = {}
         self._now_reserved: dict[Any, AgentName] = {}
 
+    # --- when the scheduler crashes --------------------------------------------------------------
+
+    def blind(self) -> None:
+        """The scheduler knows nothing any more, and so it must order nothing until it does again."""
+        self.sees = False
+
+    def see_again(self, floor: Floor, reserved: dict[Any, AgentName]) -> None:
+        """It has gathered what is; that much is taken from it, and what follows is judged again."""
+        refill(self.told, floor)
+        self.told.reserved = reserved
+        self.sees = True
+
+    def _only_hears(self, message: Any, effects: list[Effect]) -> None:
+        match message:
+            case AttemptEnded():
+                self._ends[message.attempt] = message
+            case AttemptSuspended():
+                self._suspended[message.attempt] = message
+            case AttemptStuck():
+                self._stuck[message.attempt] = message
+            case AgentDied():
+                self._died[message.agent] = message.incarnation
+            case _:
+                pass
+
     # --- what the scheduler is told --------------------------------------------------------------
 
     def took(self, message: Any, effects: list[Effect], now: Instant) -> None:
+        self._only_hears(message, effects)
+        if not self.sees:
+            return
         told = self.told
         match message:
             case TasksReady(tasks, recorded):
@@ -63,12 +96,6 @@ class Laws:
                     told.runs[task].priority = priority
             case HoldWorkflow(workflow, held):
                 (told.held.add if held else told.held.discard)(workflow)
-            case AttemptEnded():
-                self._ends[message.attempt] = message
-            case AttemptSuspended():
-                self._suspended[message.attempt] = message
-            case AttemptStuck():
-                self._stuck[message.attempt] = message
             case MinRuntimeOver(attempt):
                 runs = told.runs.get(attempt.task)
                 if runs is not None and runs.job.attempt == attempt:
@@ -82,9 +109,16 @@ class Laws:
             case _:
                 pass
         self._ordered(effects, now)
+        if isinstance(message, AgentDied) and message.incarnation >= told.agents[message.agent].incarnation:
+            told.agents[message.agent].present = False
+            told.agents[message.agent].hold = None
 
     def settled(self, effects: list[Effect], reserved: dict[Any, AgentName], now: Instant) -> None:
         """It has decided; ``reserved`` is for whom agents are being freed now, by task."""
+        if not self.sees:
+            orders = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, RunAttempt)]
+            rule("rebuilding", not orders, lambda: f"{orders} while nothing is known")
+            return
         told = self.told
         self._before = told.reserved
         told.reserved = {task: name for task, name in told.reserved.items() if task in told.line}
@@ -124,21 +158,18 @@ class Laws:
                 self._preempt(AgentName(to), attempt, now, suspend=isinstance(message, SuspendAttempt))
             case CancelAttempt(attempt, reason):
                 runs = told.runs.get(attempt.task)
-                rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}")
+                rule(
+                    "S3", runs is not None and runs.job.attempt == attempt and runs.agent == to, f"cancel of {attempt}"
+                )
                 assert runs is not None
                 runs.stopping = reason
             case TaskWithdrawn(task):
                 rule("S1", task in told.line, f"{task} is withdrawn and does not wait")
                 told.line.pop(task)
             case EndSuspended(attempt):
-                waits = told.line.pop(attempt.task, None)
-                if waits is None:  # Cancelled while it was being suspended.
-                    runs = told.runs[attempt.task]
-                    rule("S3", self._suspended.pop(attempt, None) is not None, f"{attempt} is not suspended")
-                    told.freed(runs, held=False)
-                told.ending.add(attempt)
+                self._end_suspended(attempt)
             case AttemptParked(attempt):
-                self._park(attempt)
+                self._park(attempt, again=message.again)
             case AttemptClosed():
                 self._close(message)
             case AttemptSetAside(attempt, _, replaced):
@@ -176,7 +207,7 @@ class Laws:
             if other.key < chosen.key and agent.fits(other.job) and told.startable(other):
                 if self._blocked_meanwhile(other, chosen):
                     continue
-                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "  # type: ignore[misc]
+                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip
 
     def _blocked_meanwhile(self, other: Waits, chosen: Waits) -> bool:
@@ -222,27 +253,50 @@ class Laws:
             if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
                 continue
             worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
-            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")  # type: ignore[misc]
+            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
         free = [agent.name for agent in told.agents.values() if agent.takes(urgent)]
         rule("law 2", not free, lambda: f"{names}, beside {free}")
 
-    def _park(self, attempt: Any) -> None:
+    def _end_suspended(self, attempt: Any) -> None:
+        told = self.told
+        if attempt in told.ending:
+            return  # Told again, because the agent crashed.
+        if told.line.pop(attempt.task, None) is None:  # Cancelled while it was being suspended, or going on.
+            runs = told.runs[attempt.task]
+            known = self._suspended.pop(attempt, None) is not None or self._dead(runs)
+            rule("S3", known, f"{attempt} is not suspended")
+            told.freed(runs, held=False)
+        told.ending.add(attempt)
+
+    def _dead(self, runs: Runs) -> bool:
+        """Whether the agent that it had has told of its death."""
+        return self._died.get(runs.agent, 0) >= runs.incarnation
+
+    def _park(self, attempt: Any, *, again: bool) -> None:
         told = self.told
         runs = told.runs.get(attempt.task)
         report = self._suspended.pop(attempt, None)
-        rule("S3", runs is not None and report is not None, f"{attempt} is parked and was not suspended")
-        assert runs is not None and report is not None
-        rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
+        rule("S3", runs is not None, f"{attempt} is parked and does not run")
+        assert runs is not None
+        if again:
+            rule("S3", self._dead(runs), f"{attempt} is parked again, and its agent lives")
+        else:
+            rule("S3", report is not None, f"{attempt} is parked and was not suspended")
+            assert report is not None
+            rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
         told.freed(runs, held=False)
-        old = runs.waited
-        told.line[attempt.task] = Waits(old.job, old.order, old.preemptions + 1, runs.priority, home=runs.agent)
+        old, more = runs.waited, 0 if again else 1
+        told.line[attempt.task] = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
 
     def _close(self, message: AttemptClosed) -> None:
         told, attempt = self.told, message.attempt
         runs = told.runs.get(attempt.task)
         report = self._ends.pop(attempt, None)
         if runs is not None and runs.job.attempt == attempt:
-            if not runs.sent:
+            if report is None and self._dead(runs):
+                kinds = (OutcomeKind.LOST, OutcomeKind.STOPPED)
+                rule("law 3", message.outcome.kind in kinds, f"{attempt} was lost with its agent")
+            elif not runs.sent:
                 rule("S3", message.agent is None, f"{attempt} was never sent")
                 told.preemptions += message.reason is StopReason.PREEMPT
             else:
@@ -255,6 +309,8 @@ class Laws:
         elif attempt in told.aside:
             rule("law 3", message.outcome.kind is not OutcomeKind.COMPLETED, f"{attempt} was fenced")
             del told.aside[attempt]
+        elif attempt.task in told.line and told.line[attempt.task].job.attempt == attempt:
+            rule("law 3", told.line.pop(attempt.task).home is not None, f"{attempt} had not begun")
         else:
             rule("S4", attempt in told.ending, f"{attempt} is closed twice")
             told.ending.discard(attempt)
@@ -313,7 +369,7 @@ class Laws:
                 rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
                 rule("law 2", told.line[claimed[0]].key < waits.key, f"{names}, which is freed for less")
 
-    def slots(self, shown: dict[str, Any]) -> None:
+    def slots(self, shown: dict[str, Any], *, crashed: bool) -> None:
         """S6: what the scheduler counts is what there is."""
         told = self.told
         stopping = sum(r.stopping is not None for r in told.runs.values())
@@ -321,4 +377,4 @@ class Laws:
         counts = {"idle": idle, "running": len(told.runs) - stopping, "stopping": stopping,
                   "suspended": told.suspended(), "set_aside": len(told.aside)}  # fmt: skip
         rule("S6", shown["agents"] == counts, f"{SCHEDULER} counts {shown['agents']}, there are {counts}")
-        rule("counts", shown["preemptions"] == told.preemptions, "preemptions")
+        rule("counts", crashed or shown["preemptions"] == told.preemptions, "preemptions")

@@ -8,7 +8,7 @@ from typing import Any
 from actors.messages import EventBatch, Publish, TasksReady
 from actors.model import AttemptId, Job, Outcome
 
-_QUIET = (None, "", 0, (), False, frozenset())
+_QUIET: tuple[Any, ...] = (None, "", 0, (), False, frozenset())
 
 
 def line(message: Any) -> str:

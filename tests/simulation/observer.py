@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from actors.effects import KEEPER, ROUTER, SCHEDULER, Broadcast, Effect, Interrupt, Kill, Reply, Save
-from actors.logic.working import KILLABLE
+from actors.effects import SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
     AgentReady,
     AttemptClosed,
@@ -20,7 +19,7 @@ from actors.messages import (
     EndSuspended,
     EventBatch,
 )
-from actors.model import AgentName, AttemptId, Definitions, Instant, Outcome, OutcomeKind, ReplyId, StopReason, TaskKey
+from actors.model import AgentName, AttemptId, Definitions, Outcome, OutcomeKind, ReplyId, StopReason, TaskKey
 from actors.simulation.parts import Parts
 from actors.simulation.runner import Action
 from actors.simulation.watching import Watcher
@@ -38,6 +37,7 @@ class Observer(Watcher):
         self.laws: Laws | None = None
         self.seen: Counter[str] = Counter()
         """How often something interesting happened: coverage."""
+        self.crashes: Counter[str] = Counter()
         self.answers: dict[ReplyId, Any] = {}
         self.asked: list[ReplyId] = []
         self.records: dict[str, Record] = {}
@@ -48,6 +48,9 @@ class Observer(Watcher):
         self.ends: dict[AttemptId, tuple[OutcomeKind, StopReason | None, bool]] = {}
         """How actions ended, what they had been told, and whether they were given up before."""
         self.forwarded = 0
+        """Ids that reached the keeper, those that merged on the way counted too."""
+        self.forwarded_batches = 0
+        """Events that reached the keeper."""
         self._ordered: defaultdict[AttemptId, set[StopReason]] = defaultdict(set)
         self._done: set[TaskKey] = set()
         self._newest: dict[TaskKey, int] = {}
@@ -69,8 +72,9 @@ class Observer(Watcher):
                     self._changed(change)
             case EventBatch(_, events):
                 self.forwarded += sum(len(event.ids) for event in events)
-            case AttemptEnded(_, _, attempt, outcome, reason):
-                self._reported(attempt, outcome, reason)
+                self.forwarded_batches += len(events)
+            case AttemptEnded():
+                self._reported(message)
             case AttemptClosed(attempt, _, outcome, _):
                 if outcome.kind is OutcomeKind.COMPLETED:
                     self._done.add(attempt.task)
@@ -79,13 +83,20 @@ class Observer(Watcher):
             case _:
                 pass
 
-    def _reported(self, attempt: AttemptId, outcome: Outcome, reason: StopReason | None) -> None:
-        """An agent says how an attempt ended: as the action did, whatever had been asked."""
+    def _reported(self, report: AttemptEnded) -> None:
+        """An agent says how an attempt ended: as the action did, whatever had been asked.
+
+        What was stopped only because the agent had crashed is a loss.
+        """
+        agent, attempt, outcome, reason = report.agent, report.attempt, report.outcome, report.reason
         rule("S2", outcome.error is None or outcome.error.type != "Refused", f"{attempt} came to a busy agent")
         end = self.ends.get(attempt)
         rule("law 3", end is not None, f"{attempt} is reported as ended and was not")
         assert end is not None
-        rule("law 3", outcome.kind is end[0], f"{attempt} ended {end[0]} and is reported {outcome.kind}")
+        reaped = self.crashes[agent] > 0 and end[0] is OutcomeKind.STOPPED and outcome.kind is OutcomeKind.LOST
+        rule("law 3", outcome.kind is end[0] or reaped, f"{attempt} ended {end[0]} and is reported {outcome.kind}")
+        ordered = reason in (None, StopReason.TIMEOUT) or reason in self._ordered[attempt]
+        rule("S3", ordered, f"{attempt} is reported as stopped for {reason}, which nobody ordered")
         crossed = reason is not None and outcome.kind is OutcomeKind.COMPLETED
         self.seen["completions that crossed a stop"] += crossed
 
@@ -106,21 +117,41 @@ class Observer(Watcher):
         elif kind == "task_retried":
             rule("S8", change.detail["retry"] <= change.detail["max_retry"], f"{change.task_id}: too many retries")
 
+    def crashed(self, name: str, in_hand: str) -> None:
+        self.seen["crashes"] += 1
+        self.seen["deaths"] += name not in (SCHEDULER, "router", "keeper")
+        self.seen[f"crashes of {name if name in (SCHEDULER, 'router', 'keeper') else 'agents'}"] += 1
+        self.crashes[name] += 1
+        if name == SCHEDULER and self.laws is not None:
+            self.laws.blind()
+
+    def lost(self, name: str, messages: list[tuple[str, Any]]) -> None:
+        self.seen["inboxes lost"] += bool(messages)
+
+    def repeated(self, message: Any) -> None:
+        self.seen["redeliveries"] += 1
+
     # --- batches ---------------------------------------------------------------------------------
 
-    def took(self, name: str, message: Any, effects: list[Effect], now: Instant) -> None:
+    def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
         if name == SCHEDULER:
             assert self.laws is not None
+            assert self.parts is not None
             if isinstance(message, AttemptEnded):
                 runs = self.laws.told.runs.get(message.attempt.task)
                 crossed = runs is not None and runs.stopping is StopReason.PREEMPT
                 self.seen["ends that crossed a cancel"] += crossed and message.reason is None
-            self.laws.took(message, effects, now)
+            self.laws.took(message, effects, self.parts.now)
 
-    def settled(self, name: str, effects: list[Effect], now: Instant) -> None:
+    def settled(self, name: str, effects: list[Effect]) -> None:
         if name == SCHEDULER:
             assert self.laws is not None
-            self.laws.settled(effects, self._reserved(), now)
+            assert self.parts is not None
+            scheduling = self.parts.logics[SCHEDULER]
+            if not self.laws.sees and scheduling.knows:
+                self.laws.see_again(scheduling.floor, self._reserved())
+            else:
+                self.laws.settled(effects, self._reserved(), self.parts.now)
 
     def _reserved(self) -> dict[TaskKey, AgentName]:
         assert self.parts is not None
@@ -139,8 +170,8 @@ class Observer(Watcher):
                     rule("S4", record[0] not in self.records, f"{record[0]} ended twice")
                     self.records[record[0]] = record
             case Interrupt(attempt, reason):
-                timeout = reason is StopReason.TIMEOUT
-                rule("S3", timeout or reason in self._ordered[attempt], f"{attempt} is stopped: {reason}")
+                own = reason is StopReason.TIMEOUT or (reason is StopReason.SHUTDOWN and self.crashes[name] > 0)
+                rule("S3", own or reason in self._ordered[attempt], f"{attempt} is stopped: {reason}")
             case Kill(attempt):
                 self._killed(attempt)
             case _:
@@ -187,6 +218,3 @@ class Observer(Watcher):
         rule("S6", sum(a.suspended for a in live) <= agents, "too many stand still")
         rule("S6", sum(a.abandoned for a in live) <= agents, "too many are set aside")
         self.seen["suspended"] += any(a.suspended for a in live)
-
-
-__all__ = ["KEEPER", "KILLABLE", "ROUTER", "Broadcast", "Observer"]

@@ -39,8 +39,7 @@ def scenario(choices: Choices) -> Scenario:
     """Two to five workflows besides the filler, one to four agents."""
     groups = _groups(choices)
     workflows = [workflow(FILLER, task(FILLER, **_life(choices)), priority=6 + choices.pick(2))]
-    for number in range(2 + choices.pick(4)):
-        workflows.append(_workflow(f"w{number}", choices))
+    workflows += [_workflow(f"w{number}", choices) for number in range(2 + choices.pick(4))]
     settings = Settings(
         agents=groups,
         max_infra_losses=1 + choices.pick(3),

@@ -31,15 +31,19 @@ from tests.simulation.reckoning import reckon
 from tests.simulation.scenarios import ENTITIES, FILLER, Scenario, scenario
 from tests.simulation.told import rule
 
-STEPS = 160
+STEPS = 130
+_CHATTER = (
+    "ChangesMade",
+    "PrioritiesChanged",
+    "EventsAnswered",
+    "ActionNoted",
+    "AttemptNoted",
+    "NoteReceived",
+    "NoteTaken",
+)
+"""Messages that a story can do without."""
 DRAIN_BOUND = 20_000
 """Deliveries and instants in which the queue must be empty after the last interference: no livelock."""
-
-
-class Stepped(Choices):
-    """Choices that know where a step begins."""
-
-    def step(self) -> None: ...
 
 
 class Noting(Observer):
@@ -50,39 +54,39 @@ class Noting(Observer):
         self.lines: list[str] | None = [] if told else None
         self.digest = hashlib.sha256()
 
-    def note(self, text: str) -> None:
+    def note(self, sender: str, to: str, text: str) -> None:
+        """A line: time, from, to, text."""
         assert self.parts is not None
-        entry = f"{(self.parts.now - BEGINNING) / 1e6:8g} ms  {text}"
+        entry = f"{(self.parts.now - BEGINNING) // 1_000_000:8} ms  {sender:>9} > {to:9}  {text}"
         self.digest.update(entry.encode())
-        if self.lines is not None:
+        if self.lines is not None and not text.startswith(_CHATTER):
             self.lines.append(entry)
 
-    def took(self, name: str, message: Any, effects: Any, now: int) -> None:
-        self.note(f"{name} reads {line(message)}")
-        super().took(name, message, effects, now)
-
-    def sent(self, sender: str, to: str, message: Any) -> None:
-        if self.lines is not None and self.parts is not None:
-            self.note(f"    {sender} -> {to}: {line(message)}")
-        super().sent(sender, to, message)
+    def took(self, sender: str, name: str, message: Any, effects: Any) -> None:
+        self.note(sender, name, line(message))
+        super().took(sender, name, message, effects)
 
     def started(self, action: Any) -> None:
-        self.note(f"    * {action.job.task_id}.{action.job.attempt.number} begins on {action.agent}")
+        job = action.job
+        self.note(
+            action.agent, "runner", f"{job.task_id} begins, attempt {job.attempt.number} of task {job.attempt.task}"
+        )
         super().started(action)
 
     def ended(self, action: Any, outcome: Any) -> None:
-        self.note(f"    * {action.job.task_id}.{action.job.attempt.number} ends: {outcome.kind}")
+        job, told = action.job, f", told {action.told}" if action.told else ""
+        self.note("runner", action.agent, f"{job.task_id} ends {outcome.kind}{told}, attempt {job.attempt.number}")
         super().ended(action, outcome)
 
 
 class Story:
     """Drives one storm from choices. ``told``: keep every message as a line."""
 
-    def __init__(self, choices: Stepped, *, told: bool = False) -> None:
-        self.choices = choices
+    def __init__(self, choices: Choices, *, told: bool = False) -> None:
+        self.choices: Choices = choices
         self.given = scenario(choices)
         self.observer = Noting(self.given, told=told)
-        self.storm = Storm.__new__(Storm)
+        self.storm = Storm(self.given.definitions, choices, self.observer)
         self.numbers = 0
         self.published = 0
         self.ids: list[str] = []
@@ -90,15 +94,13 @@ class Story:
 
     def begin(self) -> None:
         storm, observer = self.storm, self.observer
-        observer.parts = None
-        Storm.__init__(storm, self.given.definitions, self.choices, observer)
         observer.watch(storm.parts)
         storm.post("user", KEEPER, Watch(watched=True))
         for number in range(self.given.agents):
             self.run(FILLER, f"low{number}")
-        while storm.channels:
-            storm.choices = Calm()
-            storm.deliver()
+        storm.choices = Calm()
+        while storm.deliver():
+            pass
         storm.choices = self.choices
 
     # --- people ----------------------------------------------------------------------------------
@@ -177,8 +179,9 @@ class Story:
         what = self.choices.pick(100)
         storm = self.storm
         if what < 58:
-            if not storm.deliver():
-                self.outside()
+            for _ in range(1 + self.choices.pick(6)):
+                if not storm.deliver():
+                    self.outside()
         elif what < 68:
             storm.act()
         elif what < 86:

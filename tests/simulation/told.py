@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from actors.logic.fleet import Running
+from actors.logic.floor import Floor
+from actors.logic.ready import Waiting
 from actors.messages import ReadyTask
 from actors.model import (
     ALL,
@@ -187,3 +190,30 @@ class Told:
 
     def ripe_at(self, runs: Runs) -> Instant:
         return runs.since + runs.job.task.min_runtime_ms * NS_PER_MS
+
+
+def refill(told: Told, floor: Floor) -> None:
+    """Take over what a rebuilt scheduler has gathered."""
+    told.line = {w.job.attempt.task: _waits(w) for w in floor.line}
+    told.held = {str(workflow) for workflow in floor.held}
+    told.ending = set(floor.ending)
+    told.runs = {task: _runs(running) for task, running in floor.running.items()}
+    told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
+    told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
+    for agent in floor.fleet:
+        own = told.agents[agent.name]
+        own.present, own.incarnation, own.hold = agent.present, agent.incarnation, agent.hold
+        own.runs = None if agent.running is None else told.runs[agent.running.attempt.task]
+
+
+def _waits(waiting: Waiting) -> Waits:
+    return Waits(waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.home)
+
+
+def _runs(running: Running) -> Runs:
+    agent = running.agent
+    ripe = not running.held_back or running.job.task.delivery is Delivery.AT_MOST_ONCE
+    return Runs(
+        _waits(running.waiting), agent.name, agent.incarnation, running.serial, running.assigned_at, running.priority,
+        running.sent, running.stopping, running.suspending, running.stuck, ripe,
+    )  # fmt: skip
