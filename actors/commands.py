@@ -246,7 +246,8 @@ def simulate(folder: Path, **options: Any) -> int:
 
     if not folder.exists():
         raise NotFoundError(f"{folder}: no such definitions folder")
-    return run(Asked(load(folder), language=options.pop("lang"), **{**options, "agents": options["agents"] or ()}))
+    options["agents"] = options["agents"] or ()
+    return run(Asked(load(folder), folder, language=options.pop("lang"), **options))
 
 
 @tree.command()

@@ -26,6 +26,8 @@ from actors.status import Status
 MAX_SHOWN = 20
 """Unusable lines that are shown; beyond that they are counted."""
 PROGRESS_SECONDS = 0.2
+LONG_SECONDS = 2.0
+"""Of a simulation that took as long it is said when it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Asked:
     """The options of the command."""
 
     definitions: Definitions
+    folder: Path
+    """As it was typed."""
     events: Path | None = None
     record: Path | None = None
     durations: Path | None = None
@@ -56,8 +60,8 @@ def run(asked: Asked) -> Status:
 class _Run:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        folder = asked.definitions.folder or ""
-        self._wording = Wording(choose_language(asked.language, asked.definitions.settings.language), folder)
+        language = choose_language(asked.language, asked.definitions.settings.language)
+        self._wording = Wording(language, str(asked.folder))
         self._printer = Printer(lambda: None)
         self._wrong = False
         self._skipped = 0
@@ -150,8 +154,9 @@ class _Run:
         return self._wording.say("of", agents=sum(group.count for group in definitions.settings.agents))
 
     def _note_end(self, report: dict[str, Any], took: float) -> None:
-        seconds = f"{report['virtual_s']:.1f}"
-        self._note("over", agents=report["agents"], seconds=seconds, took=f"{took:.1f}")
+        if took >= LONG_SECONDS:
+            seconds = f"{report['virtual_s']:.1f}"
+            self._note("over", agents=report["agents"], seconds=seconds, took=f"{took:.1f}")
         counts = {
             "skipped": self._skipped,
             "refused": report["events"]["refused"] + report["events"]["rejected"],
@@ -165,7 +170,7 @@ class _Run:
     def _print(self, reports: Sequence[dict[str, Any]]) -> None:
         asked = self._asked
         if asked.json:
-            self._printer.line(json_line({"folder": asked.definitions.folder, "seed": asked.seed, "runs": reports}))
+            self._printer.line(json_line({"folder": str(asked.folder), "seed": asked.seed, "runs": reports}))
         else:
             lines = self._wording.report(reports[0]) if len(reports) == 1 else self._wording.compare(reports)
             for line in lines:
