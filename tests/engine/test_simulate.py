@@ -113,6 +113,17 @@ def test_one_agent_one_low_one_high_end_when_theory_says(
     assert run["throughput"]["tasks_per_s"] == pytest.approx(2 / (low_ends * UNIT / 1000))
 
 
+def test_what_arrives_as_something_ends_is_taken_together_with_it(tmp_path: Path, simulate: Simulate) -> None:
+    """Low runs from 0 to 10, another waits from 5, high comes at 10: it gets the agent and cuts nobody."""
+    durations = taking(tmp_path / "d.yaml", low="100", high="60")
+    events = arriving(tmp_path / "e.jsonl", (0, "LOW"), (5, "LOW"), (10, "HIGH"))
+
+    run = simulate(flows(tmp_path / "f"), "--events", events, "--durations", durations, "--json").run
+
+    assert run["preemptions"] == 0
+    assert response(run) == {"0": (1, 6), "1": (2, (10 + 21) / 2)}
+
+
 def test_waiting_is_from_ready_to_the_first_line(tmp_path: Path, simulate: Simulate) -> None:
     """Three of one priority on one agent, each 4 long, arriving together: they wait 0, 4 and 8."""
     durations = taking(tmp_path / "d.yaml", low="40", high="0")
@@ -245,13 +256,17 @@ def test_a_recorded_run_simulated_from_its_record_has_its_order_and_nearly_its_t
     slices = [event for event in json.loads(trace.read_text(encoding="utf-8"))["traceEvents"] if event["ph"] == "X"]
     simulated = [(event["ts"] * 1000, (event["ts"] + event["dur"]) * 1000, event["name"]) for event in slices]
     # Five begin together, and which of them is cut is chance: instants are compared in their order, by task.
+    assert in_order(simulated, 0) == in_order(real, 0)
     assert in_order(simulated, 1) == in_order(real, 1)
-    for task in ("study_trend", "calculate_signal", "execute_order"):
-        ours, theirs = (sorted(one[:2] for one in some if task in one[2]) for some in (simulated, real))
-        for mine, other in zip(ours, theirs, strict=True):
-            assert abs(mine[0] - other[0]) < 150e6  # Processes take their time to begin.
-        for end, real_end in zip(sorted(end for _, end in ours), sorted(end for _, end in theirs), strict=True):
-            assert abs(end - real_end) < 250e6  # And a step of 100 ms is done again after the cut.
+    for task, attempts in (("study_trend", 6), ("calculate_signal", 1), ("execute_order", 1)):
+        ours, theirs = ([one[:2] for one in sorted(some) if task in one[2]] for some in (simulated, real))
+        assert len(ours) == len(theirs) == attempts
+        for place in (0, 1):
+            instants = zip(sorted(one[place] for one in ours), sorted(one[place] for one in theirs), strict=True)
+            # Processes take their time to begin, on a busy machine more, and a step is done again after the cut.
+            assert [mine for mine, other in instants if abs(mine - other) > 700e6] == []
+        if attempts == 1:  # What was not cut takes exactly as long.
+            assert ours[0][1] - ours[0][0] == pytest.approx(theirs[0][1] - theirs[0][0], abs=1000)
     assert ended.status == Status.OK
     assert ended.run["preemptions"] == 1
     assert ended.run["instances"]["completed"] == 6
@@ -276,7 +291,9 @@ def written_record(path: Path, *rows: Mapping[str, Any]) -> Path:
         lines.append({"type": "instance_created", "ns": begin, "priority": row["priority"], **name})
         for attempt, (type_, detail) in enumerate(row["attempts"], start=1):
             told = {key: value * UNIT * 1_000_000 if key.endswith("_ns") else value for key, value in detail.items()}
-            lines.append({"type": type_, "ns": begin, "task": "work", "attempt": attempt, "detail": told, **name})
+            at = begin + detail.get("at", 0) * UNIT * 1_000_000
+            number_of = detail.get("number", attempt)
+            lines.append({"type": type_, "ns": at, "task": "work", "attempt": number_of, "detail": told, **name})
         lines.append({"type": "instance_ended", "ns": begin, **name})
     text = "".join(json.dumps({"sequence": number, **line}) + "\n" for number, line in enumerate(lines, start=1))
     path.write_text(text)
@@ -300,6 +317,37 @@ def test_work_that_was_kept_counts_once_and_work_that_was_lost_not_at_all(tmp_pa
     run = simulate(flows(tmp_path / "f"), "--record", record, "--json").run
 
     assert response(run) == {"0": (1, 6), "1": (1, 7)}
+
+
+def test_time_spent_suspended_is_no_work_and_an_end_told_twice_is_one(tmp_path: Path, simulate: Simulate) -> None:
+    """From 0 to 9 with a pause from 2 to 6: 5 in all. A failure after 2 that a later change repeats, then 4."""
+    record = written_record(
+        tmp_path / "r.jsonl",
+        {"workflow": "low", "at": 0, "priority": 1, "attempts": [
+            ("task_suspended", {"at": 2}), ("task_resumed", {"at": 6}),
+            ("task_completed", {"began_ns": 0, "ended_ns": 9}),
+        ]},
+        {"workflow": "high", "at": 20, "priority": 0, "attempts": [
+            ("task_retried", {"began_ns": 0, "ended_ns": 2, "number": 1}),
+            ("task_retried", {"began_ns": 0, "ended_ns": 2, "number": 1}),
+            ("task_completed", {"began_ns": 7, "ended_ns": 11, "number": 2}),
+        ]},
+    )  # fmt: skip
+    definitions = flows(tmp_path / "f")
+    text = (definitions / "workflows.yaml").read_text().replace("action: work,", "action: work, retry: 2,")
+    (definitions / "workflows.yaml").write_text(text)
+
+    run = simulate(definitions, "--record", record, "--json").run
+
+    assert response(run) == {"0": (1, 2 + 4), "1": (1, 5)}
+    assert run["tasks"] == {"completed": 2, "attempts": 3}
+
+
+def test_a_file_of_events_takes_the_place_of_the_folders_own(tmp_path: Path, simulate: Simulate) -> None:
+    definitions = flows(tmp_path / "f", more="events: [{after_ms: 10, type: LOW, entity_id: A}]\n")
+    events = arriving(tmp_path / "e.jsonl", (0, "HIGH"))
+
+    assert set(response(simulate(definitions, "--events", events, "--default-ms", "5", "--json").run)) == {"0"}
 
 
 def test_a_final_failure_a_timeout_and_a_raise_are_as_they_were(tmp_path: Path, simulate: Simulate) -> None:
