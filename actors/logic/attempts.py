@@ -171,6 +171,8 @@ class Attempts:
         if found is None:
             return
         instance, run = found
+        if run.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+            return  # Set aside for one reason, and told again for another: it has ended.
         final = message.reason is StopReason.CANCEL or instance.failing or instance.cancelling
         timed_out = message.reason is StopReason.TIMEOUT and run.retries >= run.task.retry
         error = ErrorInfo("Timeout", f"took longer than its timeout of {run.task.timeout_ms} ms and does not stop")

@@ -62,7 +62,7 @@ class Floor:
         self.suspended = 0
         self.preemptions = 0
         self.effects: list[Effect] = []
-        self._no_room: list[Running] = []
+        self.no_room: list[Running] = []
         """Attempts that could only be suspended, and there was no room."""
         self._serial = 0
 
@@ -155,7 +155,7 @@ class Floor:
         suspend = task.on_preempt is OnPreempt.SUSPEND and self.suspended < len(self.fleet.agents)
         if task.delivery is Delivery.AT_MOST_ONCE and not suspend:
             victim.held_back = True
-            self._no_room.append(victim)
+            self.no_room.append(victim)
             return
         self.preemptions += 1
         victim.stopping = StopReason.PREEMPT
@@ -217,11 +217,13 @@ class Floor:
             self.line.unblock(workflow)
 
     def room_again(self) -> None:
-        waiting, self._no_room = self._no_room, []
+        waiting, self.no_room = self.no_room, []
         for running in waiting:
             running.held_back = False
             if running.agent.running is running:
                 self.fleet.offer_victim(running)
+        if waiting:
+            self.line.end_round()  # Whoever was passed over may have one of them give way now.
 
     def tell(self, to: str, message: Message) -> None:
         self.effects.append(Send(to, message))

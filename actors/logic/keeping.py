@@ -44,7 +44,7 @@ from actors.messages import (
     ValidityOver,
     Watch,
 )
-from actors.model import NS_PER_MS, Definitions, Instant
+from actors.model import NS_PER_MS, Definitions, InstanceStatus, Instant, TaskStatus
 from actors.views import ChangeType
 
 
@@ -110,6 +110,27 @@ class Keeping:
             case _:
                 self._asking.receive(message)
         return []
+
+    def check(self) -> None:
+        """Assert what must be true of it after every batch; O(unfinished instances)."""
+        working = 0
+        for instance in self._instances.live.values():
+            assert instance.status is InstanceStatus.RUNNING, f"{instance.id} has ended and is live"
+            working += instance.open > 0
+            if instance.untouched:
+                continue
+            opened = sum(run.open for run in instance.runs)
+            assert opened == instance.open, f"{instance.id} counts {instance.open} open tasks of {opened}"
+            for run in instance.runs:
+                waits = run.status in (TaskStatus.PENDING, TaskStatus.RUNNING)
+                assert not run.open or waits, f"{instance.task_id(run.task)} is open, and {run.status}"
+                assert run.open or not (run.in_line and waits), f"{instance.task_id(run.task)} is in line, and shut"
+                assert not run.in_line or run.attempts, f"{instance.task_id(run.task)} is in line without an attempt"
+            unknown = sum(run.status is TaskStatus.UNKNOWN for run in instance.runs)
+            assert unknown == instance.unknown, f"{instance.id} counts {instance.unknown} unknown tasks of {unknown}"
+        assert working == self._instances.working, f"{self._instances.working} instances count as working of {working}"
+        unfinished = sum(row.live for row in self._table)
+        assert unfinished == len(self._instances.live), f"{unfinished} unfinished by the table"
 
     def settle(self, now: Instant) -> list[Effect]:
         """Everything the batch has led to, in the order it must happen."""

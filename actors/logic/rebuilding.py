@@ -17,6 +17,7 @@ from actors.logic.floor import Floor, at_priority
 from actors.logic.ready import Waiting
 from actors.logic.reports import Reports
 from actors.messages import (
+    UNASKED,
     AgentDied,
     AgentReady,
     AsideWork,
@@ -72,6 +73,7 @@ class Rebuilding:
         self._held: dict[TaskKey, HeldTask] = {}
 
     def begin(self) -> list[Effect]:
+        """Ask everybody. An agent that crashes is asked again, for it may not have heard."""
         asks: list[Effect] = [Send(KEEPER, SchedulerRestarted(self._generation))]
         asks += [Send(agent.name, ReportWork(self._generation)) for agent in self._floor.fleet]
         return asks
@@ -92,6 +94,8 @@ class Rebuilding:
             case WorkReport():
                 if message.generation == self._generation:
                     self._work.setdefault(message.agent, message)
+                elif message.generation == UNASKED and message.agent not in self._work:
+                    self._floor.tell(message.agent, ReportWork(self._generation))
             case AttemptEnded() | AttemptSuspended() | AgentDied() | AgentReady() | AttemptStuck() | AttemptNoted():
                 if message.agent in self._work:
                     self._later.append(message)
@@ -124,7 +128,7 @@ class Rebuilding:
             case AttemptEnded() | AttemptSuspended():
                 self._left[message.attempt] = message
             case AgentDied(agent):
-                self._floor.tell(agent, ReportWork(self._generation))  # It may not have heard the first.
+                self._floor.tell(agent, ReportWork(self._generation))
             case _:
                 return
 

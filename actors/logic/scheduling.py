@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import waiting_for
+from actors.logic import checking, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.orders import Orders
 from actors.logic.policy import Assign, Preempt, TakeOver, next_move
@@ -131,6 +131,11 @@ class Scheduling:
                 return  # For one that has crashed since.
             case _:
                 assert_never(message)
+
+    def check(self) -> None:
+        """Assert what must be true of it after every batch; O(tasks in line + agents)."""
+        if self._rebuilding is None:
+            checking.check(self.floor)
 
     def settle(self, now: Instant) -> list[Effect]:
         """Decide, once all that arrived together has been applied."""

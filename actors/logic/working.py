@@ -31,6 +31,7 @@ from actors.effects import (
 )
 from actors.logic.reaping import KILLABLE, Death, Orphan, Reaping
 from actors.messages import (
+    UNASKED,
     ActionEnded,
     ActionNoted,
     ActionProbed,
@@ -127,7 +128,10 @@ class Working:
         """Announce that it is free for work; after a crash, once nothing is left of what it had begun."""
         if self._reaping is None:
             return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
-        return [*self._reaping.begin(now), *self._come_back()]
+        if not self._reaping:
+            return self._come_back()
+        # A scheduler that is being rebuilt need not wait for it to be over with what is left.
+        return [*self._reaping.begin(now), Send(SCHEDULER, self._report(UNASKED))]
 
     def receive(self, message: ToAgent, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it."""
@@ -190,6 +194,15 @@ class Working:
                 return [Send(SCHEDULER, self._report(generation))]
             case _:
                 return []
+
+    def check(self) -> None:
+        """Assert what must be true of it after every batch."""
+        assert self._job is None or self._reaping is None, "works before it has come back"
+        assert not (self._final and self._job), "works though it was taken out"
+        assert self._stopping is None or self._job is None or self._grace_at or self._suspending, (
+            "stops without a bound"
+        )
+        assert self._job is None or self._job.attempt not in self._aside, "runs what it has set aside"
 
     def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         return []

@@ -56,6 +56,7 @@ from actors.messages.keeper import (
     ValidityOver,
 )
 from actors.messages.rebuilding import (
+    UNASKED,
     AgentDied,
     AsideWork,
     AttemptEnded,
@@ -107,6 +108,7 @@ from actors.messages.shared import AwaitIdle, Note, NoteTaken, ReadStats, ReadyT
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 
 __all__ = [
+    "UNASKED",
     "ActionEnded",
     "ActionNoted",
     "ActionProbed",

@@ -26,6 +26,9 @@ from actors.model import (
     WorkflowId,
 )
 
+UNASKED = 0
+"""The generation of a report that nobody asked for: its agent has crashed, and still ends what it had begun."""
+
 # --- the scheduler -------------------------------------------------------------------------------
 
 

@@ -27,6 +27,10 @@ class Seeded:
     def step(self) -> None:
         self.steps.append([])
 
+    def forget(self) -> None:
+        """Nobody will want to know what was chosen so far."""
+        self.steps = [[]]
+
     def pick(self, count: int) -> int:
         chosen = int(self._random.random() * count)
         self.steps[-1].append(chosen)

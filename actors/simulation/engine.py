@@ -26,6 +26,7 @@ from actors.simulation.calm import CalmMail
 from actors.simulation.parts import BEGINNING, Parts
 from actors.simulation.plans import Plan, Planner, Span
 from actors.simulation.runner import Action
+from actors.simulation.shuffled import ShuffledMail
 from actors.views import InstanceView, Record
 
 OUTSIDE = "outside"
@@ -40,10 +41,10 @@ class Simulation:
         """``plan`` says what each attempt will do; without it everything takes no time and completes.
 
         ``seed`` None: calm, messages take no time, and all that happens at one instant is applied
-        before anything is decided. A number: a storm, see ``storm``.
+        before anything is decided. A number: they take no time either, but they overtake one
+        another, and what is decided when is chosen by the seed. (``storm`` has actors that crash.)
         """
-        assert seed is None
-        self._mail = CalmMail()
+        self._mail: CalmMail | ShuffledMail = CalmMail() if seed is None else ShuffledMail(seed)
         self._parts = Parts(definitions, plan or (lambda _job, _restored: Plan(0)), self._mail.post)
         self._arrivals: deque[tuple[Event, ...]] = deque()
         self._numbers = 0

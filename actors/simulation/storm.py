@@ -26,9 +26,7 @@ from actors.simulation.runner import RUNNER, Action
 from actors.simulation.shell import Crash, Shell
 from actors.simulation.watching import Watcher
 
-MOST_CRASHES = 2
-QUARANTINABLE: frozenset[type[Any]] = frozenset()
-"""Messages that may crash their receiver twice."""
+MOST_CRASHES = 3
 _TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
 _PAUSES_MS = (1, 5, 20, 110)
 REPEATABLE = frozenset({AttemptEnded, AttemptClosed, CancelAttempt, ReleaseAttempt})
@@ -113,7 +111,7 @@ class Storm:
         if self._calm or pick(40) != 1 or not self._may_crash(name):
             return None
         at, after = pick(len(batch)), pick(2) == 1
-        twice = pick(4) == 1 and type(batch[at][1]) in QUARANTINABLE
+        twice = pick(4) == 1
         if name != KEEPER and pick(3) == 1:
             lost = self.channels.lose(name)
             self.watcher.lost(name, lost)

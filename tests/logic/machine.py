@@ -3,12 +3,13 @@
 Messages wait in inboxes as they would in Pykka's; ``settle`` delivers until none is left, and
 ``deliver`` lets one actor alone read, so that a story can have messages cross. What must never
 happen (two live attempts of one task, a start on a busy agent, a limit overrun) is asserted
-whenever an action starts.
+whenever an action starts. ``crash`` lets a logic forget everything, as its shell would after
+an exception: a fresh one is told what its neighbours know.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -33,9 +34,10 @@ from actors.effects import (
     Start,
     Suspend,
 )
+from actors.errors import EngineError
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
-from actors.logic.reaping import KILLABLE
+from actors.logic.reaping import KILLABLE, Death
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
@@ -44,15 +46,18 @@ from actors.messages import (
     ActionProbed,
     ActionSuspended,
     AttemptEnded,
+    EndTaken,
     Message,
     Watch,
 )
 from actors.model import (
+    NOBODY,
     NS_PER_MS,
     AgentGroup,
     AgentName,
     AttemptId,
     Definitions,
+    ErrorInfo,
     Instant,
     Job,
     Json,
@@ -64,6 +69,7 @@ from actors.model import (
     Workflow,
 )
 from actors.views import StateChanged
+from tests.logic.ledger import Ledger
 
 BEGINNING: Instant = 1_000_000 * NS_PER_MS
 UTC = 1_630_000_000.0
@@ -142,6 +148,12 @@ class Machine:
         self.scheduling = Scheduling(self.definitions.workflows, names)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
+        self.ledgers = {str(name): Ledger() for name, _ in names}
+        self.crashes: Counter[str] = Counter()
+        """How often each logic was rebuilt: the generation of those that have one."""
+        self._open: dict[str, dict[ReplyId, Any]] = {}
+        """What each actor was asked, and has neither answered nor handed on."""
+        self._names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
         }  # fmt: skip
@@ -162,6 +174,7 @@ class Machine:
         self._answers: dict[ReplyId, Any] = {}
         self._asked: list[ReplyId] = []
         self._numbers = 0
+        self._open = {name: {} for name in self.logic}
         self._post(KEEPER, Watch(watched=True), "test")
         for working in self.working.values():
             self._perform(working.name, working.begin(self.now))
@@ -185,8 +198,45 @@ class Machine:
         effects: list[Effect] = []
         for message in batch:
             effects += logic.receive(message, self.now)
+            if getattr(message, "reply", NOBODY) != NOBODY:
+                self._open[name][message.reply] = message
+            if isinstance(message, EndTaken):
+                self.ledgers[name].confirmed(message)
         if batch:
             self._perform(name, effects + logic.settle(self.now))
+            logic.check()
+
+    def crash(self, name: str, *, lose_inbox: bool = False) -> None:
+        """Its logic knows nothing any more; the shell makes a fresh one and asks it again what is open.
+
+        What a runner reports is never lost, whatever the inbox loses; who asked for what is lost is told.
+        """
+        self.crashes[name] += 1
+        if lose_inbox:
+            kept = [(sender, message) for sender, message in self.inbox[name] if sender == "runner"]
+            for sender, message in self.inbox[name]:
+                number = getattr(message, "reply", NOBODY)
+                if sender != "runner" and number != NOBODY:
+                    self._answers[number] = EngineError("lost")
+            self.inbox[name] = deque(kept)
+        if name == SCHEDULER:
+            self.scheduling = Scheduling(self.definitions.workflows, self._names, generation=self.crashes[name])
+            self.logic[name] = self.scheduling
+        elif name == ROUTER:
+            self.routing = Routing(self.definitions, "run", generation=self.crashes[name])
+            self.logic[name] = self.routing
+        else:
+            self.logic[name] = self.working[AgentName(name)] = self._next_working(AgentName(name))
+        self._perform(name, self.logic[name].begin(self.now))
+        for message in list(self._open[name].values()):
+            self.feed(name, [message])
+
+    def _next_working(self, name: AgentName, *, final: bool = False) -> Working:
+        ledger = self.ledgers[name]
+        death = Death(ErrorInfo("ValueError", "planted"), "RunAttempt", final)
+        reported = (ledger.last, ledger.ends)
+        incarnation = self.working[name].incarnation + 1
+        return Working(name, incarnation=incarnation, orphans=ledger.orphans, death=death, reported=reported)
 
     def settle(self) -> None:
         """Deliver until every inbox is empty; no time passes."""
@@ -222,13 +272,17 @@ class Machine:
 
     def _perform(self, name: str, effects: list[Effect]) -> None:
         for effect in effects:
+            if name in self.ledgers:
+                self.ledgers[name].performed(effect, self.working[AgentName(name)].incarnation)
             match effect:
                 case Send(to, message):
+                    self._open[name].pop(getattr(message, "reply", NOBODY), None)
                     if isinstance(message, AttemptEnded) and message.outcome.error is not None:
                         assert message.outcome.error.type != "Refused", f"S2: {message}"
                     self._post(to, message, name)
                 case Reply(number, value):
                     assert number not in self._answers, "answered twice"
+                    self._open[name].pop(number, None)
                     self._answers[number] = value
                 case SetTimer(key, at, message):
                     self._numbers += 1
@@ -261,7 +315,7 @@ class Machine:
                     action = self.actions[attempt]
                     action.told = reason
                     self.told.interrupted.append((action.label, reason))
-                    if action.job.task.id not in self.deaf:
+                    if action.job.task.id not in self.deaf and not action.suspended:
                         self._end(action, OutcomeKind.STOPPED)
             case Kill(attempt):
                 if attempt in self.actions and self.actions[attempt].job.task.isolation in KILLABLE:

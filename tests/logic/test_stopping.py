@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.messages import GraceOver
+from actors.effects import KEEPER, SCHEDULER
+from actors.messages import AttemptStuck, GraceOver
 from actors.model import Isolation, StopReason
 from tests.logic.worlds import World, full_world, task, workflow
 
@@ -323,3 +324,19 @@ def test_an_end_that_crosses_the_setting_aside_is_not_lost() -> None:
     world.end("order@now")
     world.finish_all()
     assert world.instance("low1").status == "completed"
+
+
+def test_what_is_set_aside_while_its_cancel_is_on_its_way_is_given_up_once() -> None:
+    world = World(workflow("pair", task("left"), task("right"), priority=2), workflow("order", priority=0), agents=2)
+    world.deaf.update(("left", "right"))
+    world.run("pair", "a")
+    world.run("order", "now")
+    stuck = world.live("right@a")
+    world.post(SCHEDULER, AttemptStuck(stuck.agent, 1, stuck.job.attempt))
+    world.post(KEEPER, world.cancel_message("a"))
+    world.deliver(KEEPER)
+
+    world.settle()  # The scheduler sets it aside, and then hears of the cancel.
+
+    assert world.task("right@a").status == "cancelled"
+    assert world.task("left@a").status == "running"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actors.effects import KEEPER, SCHEDULER
-from actors.messages import StopAgents
+from actors.messages import StopAgents, SuspendAttempt
 from actors.model import Delivery, Isolation, OnPreempt, StopReason, Workflow
 from tests.logic.worlds import World, group, task, workflow
 
@@ -224,3 +224,29 @@ def test_raising_the_priority_of_what_is_suspended_brings_it_back() -> None:
     world.end("order@now")
 
     assert world.running() == ["study@low1"]
+
+
+def test_room_to_suspend_that_turns_up_in_a_round_is_for_whoever_was_passed_over() -> None:
+    """One that stood still goes on, and so another may be suspended in its place at once."""
+    once: dict[str, Any] = {**SUSPEND, "delivery": Delivery.AT_MOST_ONCE}
+    world = World(
+        workflow("study", task("study", **once), priority=6),
+        workflow("call", task("call", **once), priority=3),
+        workflow("order", task("order"), priority=0),
+        workflow("model", task("model", capabilities=frozenset({"fpga"})), priority=1),
+        groups=(group("wide", 1, "all"), group("gpu", 1, "gpu")),
+    )
+    world.run("study", "a", "b")
+    world.run("order", "c", "d")
+    world.run("call", "e")
+    world.end("order@d")
+    assert world.told.suspended == ["study@b", "study@a"], "there is no room for more"
+    assert world.running() == ["call@e", "order@c"]
+    world.end("order@c", settle=False)
+    world.deliver("gpu_0", SCHEDULER)
+    world.run("model", "f", settle=False)
+    world.deliver(KEEPER)
+
+    world.deliver(SCHEDULER)  # The model can only have the call's agent; a study goes on at the other.
+
+    assert [m.attempt for m in world.messages(SuspendAttempt)][2:] == [world.live("call@e").job.attempt]

@@ -24,6 +24,7 @@ INTERESTING = {
     "redeliveries": ("redeliveries",),
     "crashes": ("crashes",),
     "deaths": ("deaths",),
+    "quarantined messages": ("quarantined",),
     "inboxes lost": ("inboxes lost",),
     "events doubled or lost": ("events doubled", "events lost"),
 }

@@ -226,7 +226,7 @@ class Laws:
         rule("S3", runs is not None and runs.job.attempt == attempt and runs.agent == name, f"{attempt} gives way")
         assert runs is not None
         job = runs.job
-        rule("S7", attempt not in self.cancelled or suspend, lambda: f"{job.task_id} is told to give way twice")
+        rule("S7", attempt not in self.cancelled, lambda: f"{job.task_id} is told to give way twice")
         rule("law 6", not runs.protected, lambda: f"{job.task_id} may not be preempted")
         rule("law 5", runs.ripe and now >= told.ripe_at(runs), lambda: f"{job.task_id} has not run long enough")
         rule("S7", runs.stopping is None, lambda: f"{job.task_id} is being stopped already")
@@ -241,7 +241,8 @@ class Laws:
         if urgent is not None:
             self._worst_victim(urgent, runs)
         told.preemptions += 1
-        self.cancelled.add(attempt)
+        if not suspend:
+            self.cancelled.add(attempt)
         runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
 
     def _worst_victim(self, urgent: Waits, victim: Runs) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from actors.effects import SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
+    ActionEnded,
     AgentReady,
     AttemptClosed,
     AttemptEnded,
@@ -52,6 +53,8 @@ class Observer(Watcher):
         self.forwarded_batches = 0
         """Events that reached the keeper."""
         self._ordered: defaultdict[AttemptId, set[StopReason]] = defaultdict(set)
+        self._spoilt: set[AttemptId] = set()
+        """Attempts the report of whose end was quarantined."""
         self._done: set[TaskKey] = set()
         self._newest: dict[TaskKey, int] = {}
         self._counted: set[tuple[str, str]] = set()
@@ -94,7 +97,12 @@ class Observer(Watcher):
         rule("law 3", end is not None, f"{attempt} is reported as ended and was not")
         assert end is not None
         reaped = self.crashes[agent] > 0 and end[0] is OutcomeKind.STOPPED and outcome.kind is OutcomeKind.LOST
-        rule("law 3", outcome.kind is end[0] or reaped, f"{attempt} ended {end[0]} and is reported {outcome.kind}")
+        spoilt = attempt in self._spoilt and outcome.kind is OutcomeKind.LOST
+        rule(
+            "law 3",
+            outcome.kind is end[0] or reaped or spoilt,
+            f"{attempt} ended {end[0]} and is reported {outcome.kind}",
+        )
         ordered = reason in (None, StopReason.TIMEOUT) or reason in self._ordered[attempt]
         rule("S3", ordered, f"{attempt} is reported as stopped for {reason}, which nobody ordered")
         crossed = reason is not None and outcome.kind is OutcomeKind.COMPLETED
@@ -124,6 +132,11 @@ class Observer(Watcher):
         self.crashes[name] += 1
         if name == SCHEDULER and self.laws is not None:
             self.laws.blind()
+
+    def quarantined(self, name: str, message: Any) -> None:
+        self.seen["quarantined"] += 1
+        if isinstance(message, ActionEnded):
+            self._spoilt.add(message.attempt)
 
     def lost(self, name: str, messages: list[tuple[str, Any]]) -> None:
         self.seen["inboxes lost"] += bool(messages)
@@ -215,6 +228,7 @@ class Observer(Watcher):
         live = self.parts.runner.actions.values()
         held = sum(not (a.suspended or a.abandoned) for a in live)
         rule("S6", held <= agents, f"{held} run on {agents} agents")
-        rule("S6", sum(a.suspended for a in live) <= agents, "too many stand still")
+        # While one is on its way to go on, another may be suspended in its place.
+        rule("S6", sum(a.suspended for a in live) <= 2 * agents, "too many stand still")
         rule("S6", sum(a.abandoned for a in live) <= agents, "too many are set aside")
         self.seen["suspended"] += any(a.suspended for a in live)

@@ -197,8 +197,8 @@ def refill(told: Told, floor: Floor) -> None:
     told.line = {w.job.attempt.task: _waits(w) for w in floor.line}
     told.held = {str(workflow) for workflow in floor.held}
     told.ending = set(floor.ending)
-    told.runs = {task: _runs(running) for task, running in floor.running.items()}
-    told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
+    told.runs = {task: _runs(running, floor) for task, running in floor.running.items()}
+    told.aside = {attempt: _runs(running, floor) for attempt, running in floor.set_aside.items()}
     told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
     for agent in floor.fleet:
         own = told.agents[agent.name]
@@ -210,10 +210,11 @@ def _waits(waiting: Waiting) -> Waits:
     return Waits(waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.home)
 
 
-def _runs(running: Running) -> Runs:
+def _runs(running: Running, floor: Floor) -> Runs:
     agent = running.agent
-    ripe = not running.held_back or running.job.task.delivery is Delivery.AT_MOST_ONCE
+    ripe = not running.held_back or running in floor.no_room
+    since = 0  # Of when it was assigned, its agent and the crashed scheduler know different instants.
     return Runs(
-        _waits(running.waiting), agent.name, agent.incarnation, running.serial, running.assigned_at, running.priority,
+        _waits(running.waiting), agent.name, agent.incarnation, running.serial, since, running.priority,
         running.sent, running.stopping, running.suspending, running.stuck, ripe,
     )  # fmt: skip
