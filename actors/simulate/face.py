@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.durations.files import FILE_NAME, Given, read_durations
+from actors.errors import RequestError
 from actors.log import json_line
 from actors.model import AgentGroup, Definitions
 from actors.narration import choose_language
@@ -68,6 +69,7 @@ class _Run:
 
     def run(self) -> Status:
         asked = self._asked
+        self._spare_inputs()
         if asked.events is not None:
             open_file(asked.events, EVENTS).close()
         recorded = self._read(asked.record) if asked.record is not None else None
@@ -92,6 +94,13 @@ class _Run:
         return Status.FAILED if self._wrong else Status.OK
 
     # --- what is read ----------------------------------------------------------------------------
+
+    def _spare_inputs(self) -> None:
+        """The trace takes the place of what is there; that must not be what is read."""
+        asked = self._asked
+        for path in (asked.events, asked.record, asked.durations, asked.durations_from):
+            if path is not None and asked.trace is not None and path.resolve() == asked.trace.resolve():
+                raise RequestError(f"{path} is read; --trace would write over it: name another file")
 
     def _read(self, path: Path) -> Recorded:
         strict = path is self._asked.record

@@ -91,6 +91,7 @@ def test_tasks_without_a_duration_are_named_with_what_to_do(tmp_path: Path, simu
         (("--agents", "5,"), Status.USAGE, "'5,' is not a number of agents"),
         (("--events", "e", "--record", "r"), Status.USAGE, "two sources of what arrives; give one"),
         (("--skip-gaps", "5"), Status.USAGE, "--skip-gaps goes with --events and a tick file"),
+        (("--events", "e", "--trace", "./e"), Status.USAGE, "e is read; --trace would write over it"),
         (("--events", "none"), Status.NOT_FOUND, "no file none; name one with events or ticks"),
         (("--record", "none"), Status.NOT_FOUND, "no file none; name one with a record"),
         (("--durations", "none"), Status.NOT_FOUND, "no file none; name one with durations"),
