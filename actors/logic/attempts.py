@@ -163,6 +163,8 @@ class Attempts:
                 return
             case _:
                 return  # The engine stops; it stays pending.
+        if message.outcome.saved is not None:
+            detail["saved_ns"] = message.outcome.saved  # What was done until then need not be done again.
         self._out.task_change(type_, now, instance, run, detail)
         if judgement.delay:
             key = instance.task_key(run.task)
