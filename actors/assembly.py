@@ -13,21 +13,35 @@ from collections.abc import Callable, Mapping
 from queue import Empty
 from typing import Any
 
+from actors import admission
 from actors.actions import load_callables
-from actors.actor import Desk, LogicActor, Surroundings
+from actors.actor import LogicActor
 from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
+from actors.desk import Desk
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineFailed, EngineStopped
 from actors.ids import short_unique
 from actors.keeper import KeeperActor
+from actors.ledger import Ledger, Remains
 from actors.log import logger
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
+from actors.logic.state import State
 from actors.logic.working import Working
-from actors.messages import Bootstrap, DueEvent, ForwardedEvent, Publish, ReadStats, ScheduleEvents, StopAgents
+from actors.messages import (
+    Bootstrap,
+    DueEvent,
+    ForwardedEvent,
+    Publish,
+    PutEntity,
+    ReadStats,
+    RunWorkflow,
+    ScheduleEvents,
+    StopAgents,
+)
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
@@ -39,11 +53,16 @@ from actors.model import (
     ReplyId,
 )
 from actors.ports import Runner, Store, Warmable
+from actors.repair import Logic
 from actors.router import RouterActor
 from actors.scheduler import SchedulerActor
+from actors.seat import Seat, Surroundings
 from actors.stores.opening import open_store
 from actors.subscribers import Subscribers
+from actors.supervisor import Bounds, Supervisor
 
+NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
+"""Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
 
@@ -57,6 +76,7 @@ class Assembly:
         given: Mapping[str, Callable[..., Any]],
         store_url: str | None,
         subscribers: Subscribers,
+        bounds: Bounds | None = None,
     ) -> None:
         self.definitions = definitions
         self.name = f"engine-{uuid.uuid4().hex[:8]}"
@@ -67,9 +87,14 @@ class Assembly:
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
-        self._around = Surroundings(self.clock, self._timers, self.desk, self._fail)
+        self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
         self._runners = build_runners(definitions, given, self.clock, self.name)
-        self._actors: list[LogicActor] = []
+        self.state = State(definitions.settings)
+        self._run_id = short_unique()
+        self._bounds = bounds or Bounds()
+        self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
+        self._began = False
+        self._stopping = False
         self.agent_names = agent_names(definitions)
 
     def start(self) -> None:
@@ -81,26 +106,62 @@ class Assembly:
             self._timers.start()
             self._subscribers.start(f"{self.name}-subscribers")
             self._start_actors()
+            self._began = True
         except BaseException:
             self.stop(grace=0.0)
             raise
 
     def _start_actors(self) -> None:
-        definitions, around = self.definitions, self._around
-        keeping = Keeping(definitions, calendar=self.calendar, store_id=self.store.id)
-        starvation_ms = definitions.settings.starvation_ms
-        scheduling = Scheduling(definitions.workflows, self.agent_names, starvation_ms=starvation_ms)
-        routing = Routing(definitions, short_unique())
-        makers: list[Callable[[], LogicActor]] = [
-            lambda: KeeperActor(keeping, around, self.store),
-            lambda: SchedulerActor(scheduling, around),
-            *[_agent_maker(name, around, self._runners) for name, _ in self.agent_names],
-            lambda: RouterActor(routing, around, self._subscribers),
-        ]
-        self._actors = [make() for make in makers]  # Every inbox exists before anybody speaks.
-        for actor in self._actors:
-            actor.launch()
+        around = self._around
+        makers: dict[str, Callable[[], LogicActor]] = {
+            KEEPER: self._core(KEEPER, lambda seat: KeeperActor(seat, self.keeping, around, self.store)),
+            SCHEDULER: self._core(SCHEDULER, lambda seat: SchedulerActor(seat, self.scheduling, around)),
+            **{name: self._agent(name) for name, _ in self.agent_names},
+            ROUTER: self._core(ROUTER, lambda seat: RouterActor(seat, self.routing, around, self._subscribers)),
+        }
+        self.supervisor.start(makers, f"{self.name}-watchdog")
         self._begin()
+
+    def _core(self, name: str, make: Callable[[Seat], LogicActor]) -> Callable[[], LogicActor]:
+        seat = Seat(name, self._around, self._bounds.core)
+        return lambda: make(seat)
+
+    def _agent(self, name: AgentName) -> Callable[[], LogicActor]:
+        seat, ledger = Seat(name, self._around, self._bounds.agent), Ledger()
+        return lambda: AgentActor(
+            seat, lambda remains: self.working(name, remains), self._around, self._runners, ledger
+        )
+
+    # --- a logic of each generation --------------------------------------------------------------
+
+    def keeping(self, generation: int) -> Logic:  # noqa: ARG002 - it goes on as if nothing had been
+        """On the state that outlives it, as it was before the batch that crashed."""
+        self.state.roll_back()
+        return Keeping(self.definitions, calendar=self.calendar, store_id=self.store.id, state=self.state)
+
+    def scheduling(self, generation: int) -> Logic:
+        return Scheduling(
+            self.definitions.workflows,
+            self.agent_names,
+            starvation_ms=self.definitions.settings.starvation_ms,
+            generation=generation,
+        )
+
+    def routing(self, generation: int) -> Logic:
+        return Routing(self.definitions, self._run_id, generation=generation)
+
+    def working(self, name: AgentName, remains: Remains | None) -> Logic:
+        if remains is None:
+            return Working(name)
+        return Working(
+            name,
+            incarnation=remains.incarnation + 1,
+            orphans=remains.orphans,
+            death=remains.death,
+            reported=(remains.last, remains.ends),
+        )
+
+    # --- the first messages ----------------------------------------------------------------------
 
     def _begin(self) -> None:
         """The initial entities and what is due at once are one batch; later events have timers."""
@@ -132,15 +193,30 @@ class Assembly:
 
     def hand_in(self, actor: str, message: object) -> None:
         """From outside, and nobody waits. What is published counts as asked, so that no crash loses it."""
+        if self.failure is not None:
+            raise self.failure
+        self._refuse_new(message)
+        if self._around.inboxes[actor].closed:
+            raise EngineStopped("the engine is stopped")
         if isinstance(message, Publish | ScheduleEvents) and message.reply == NOBODY:
             message = dataclasses.replace(message, reply=self.desk.open()[0])
         self.tell(actor, message)
+
+    def _check(self, actor: str, message: object) -> None:
+        """What comes by way of Pykka's own refs."""
+        admission.message(actor, message)
+        self._refuse_new(message)
+
+    def _refuse_new(self, message: object) -> None:
+        if self._stopping and isinstance(message, NEW_WORK):
+            raise EngineStopped("the engine is stopping; nothing was accepted")
 
     def ask(self, actor: str, make: Callable[[ReplyId], object], timeout: float | None) -> Any:
         """Send a message that expects an answer, and wait for it.
 
         Raises what the answer is if it is an error, and ``TimeoutError``.
         """
+        self._refuse_new(make(NOBODY))
         number, answer = self.desk.open()
         self.tell(actor, make(number))
         try:
@@ -160,6 +236,7 @@ class Assembly:
             self.failure = EngineFailed(
                 f"the {actor} failed ({last}); the engine has stopped, its state is as last saved"
             )
+        self.supervisor.halt()
         self.desk.close(self.failure)
 
     # --- stopping --------------------------------------------------------------------------------
@@ -169,15 +246,14 @@ class Assembly:
 
         Attempts may go on for ``grace`` seconds, then they are told to stop, then killed.
         """
-        if self._actors and self.failure is None:
+        self._stopping = True
+        if self._began and self.failure is None:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
         left: list[str] = []
         for runner in dict.fromkeys(self._runners.values()):
             left += runner.close(deadline)
-        for actor in reversed(self._actors):
-            if not actor.retire(JOIN_S):
-                left.append(actor.name)
+        left += self.supervisor.stop()
         self._timers.stop()
         if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
@@ -200,12 +276,6 @@ class Assembly:
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
         self.tell(SCHEDULER, StopAgents(0, NOBODY))
-
-
-def _agent_maker(
-    name: AgentName, around: Surroundings, runners: Mapping[Isolation, Runner]
-) -> Callable[[], LogicActor]:
-    return lambda: AgentActor(Working(name), around, runners)
 
 
 def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:

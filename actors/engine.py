@@ -53,9 +53,9 @@ from actors.model import (
     Settings,
     WorkflowId,
 )
-from actors.subscribers import Subscribers
+from actors.subscribers import Listener, Subscribers
 from actors.summary import summarise
-from actors.views import ChangeType, InstanceView, Receipt, StateChanged
+from actors.views import ChangeType, InstanceView, Receipt
 
 if TYPE_CHECKING:
     import pykka
@@ -253,7 +253,8 @@ class Engine:
 
     def stats(self) -> dict[str, Any]:
         """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
-        return summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
+        counts = summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
+        return {**counts, "supervision": self._running().supervisor.stats()}
 
     def queues(self) -> list[dict[str, Any]]:
         """What waits for an agent: ``priority``, ``depth``, ``oldest_ms``."""
@@ -261,7 +262,10 @@ class Engine:
         return found
 
     def agents(self) -> list[dict[str, Any]]:
-        """Every agent: ``name``, ``state``, ``task``, ``priority``, ``capabilities``, ``incarnation``."""
+        """Every agent: ``name``, ``state``, ``incarnation``, ``capabilities``, and its ``task``.
+
+        ``priority`` is what the task counts as, ``inherited_from`` the task it has that from.
+        """
         found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
         return found
 
@@ -351,18 +355,19 @@ class Engine:
     # --- being told ------------------------------------------------------------------------------
 
     def subscribe(
-        self, listener: Callable[[StateChanged], object] | pykka.ActorRef[Any], types: Iterable[str] | None = None
+        self, listener: Listener | pykka.ActorRef[Any], types: Iterable[str] | None = None, *, room: int | None = None
     ) -> Callable[[], None]:
         """Tell it of state changes (all, or of these types); return what ends that.
 
         A callable is called in a thread of the engine's; a Pykka actor gets ``StateChanged``
         messages. Who is too slow gets a ``gap`` that says how many changes it missed. Who
-        subscribes before ``start`` is told of everything.
+        subscribes before ``start`` is told of everything. With ``room`` it has a thread to itself
+        and a buffer of so many changes, so that other subscribers do not hold it up.
         """
         wanted = frozenset(admission.choice(ChangeType, name, "change type") or ChangeType.GAP for name in types or ())
         if self._state != "new":
             self._running()
-        remove = self._subscribers.add(listener, wanted)
+        remove = self._subscribers.add(listener, wanted, room)
         self._watch()
 
         def unsubscribe() -> None:

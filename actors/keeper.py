@@ -5,21 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.actor import LogicActor, Surroundings
-from actors.effects import KEEPER, Save
-from actors.logic.keeping import Keeping
+from actors.actor import LogicActor
+from actors.effects import Effect, Save
+from actors.messages import Bootstrap
 from actors.ports import Store
+from actors.repair import Fatal, Logic
+from actors.seat import Seat, Surroundings
+
+COMMIT_S = 30.0
+"""A commit may take so long before it counts as hanging: a disk that is busy is not a fault of ours."""
+FIRST_S = 300.0
+"""So long may it take to take in all the initial entities."""
 
 
 class KeeperActor(LogicActor):
     """What a batch saves is one commit, and comes before everything that follows from the batch."""
 
-    def __init__(self, logic: Keeping, around: Surroundings, store: Store) -> None:
+    replaceable = False
+
+    def __init__(self, seat: Seat, build: Callable[[int], Logic], around: Surroundings, store: Store) -> None:
         self._store = store
-        super().__init__(KEEPER, logic, around)
+        self._saving = False
+        super().__init__(seat, build, around)
+        self.noted = frozenset()  # Who waits is part of the state, and asked only once.
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
         table[Save] = self._save
 
+    def passed_over(self, effect: Effect, error: BaseException) -> None:
+        """What could not be saved must not be acted on either: the engine stops."""
+        super().passed_over(effect, error)
+        if isinstance(effect, Save):
+            raise Fatal(f"the store could not save: {error!r}") from error
+
     def _save(self, effect: Save) -> None:
-        self._store.commit(effect.finished)
+        self._saving = True
+        try:
+            self._store.commit(effect.finished)
+        finally:
+            self._saving = False
+
+    def patience(self) -> float | None:
+        if self._saving:
+            return COMMIT_S
+        return FIRST_S if any(isinstance(message, Bootstrap) for message in self.in_hand()) else None

@@ -89,6 +89,8 @@ class Notice(StrEnum):
     LEFT = "left"
     UNKNOWN = "unknown"
     STOPPED = "stopped"
+    RECORDED = "recorded"
+    RECORD_LOST = "record_lost"
 
 
 _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
@@ -107,6 +109,8 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.UNKNOWN: "结果未知的任务, 需用 resolve 处理: {tasks}",
         Notice.STOPPED: "工作流引擎已停止: 完成 {completed}, 失败 {failed}, 取消 {cancelled}, 过期 {expired}, "
         "未完成 {running}, 抢占 {preemptions} 次",
+        Notice.RECORDED: "记录 {file}: {written} 条状态变化",
+        Notice.RECORD_LOST: "记录有缺口: 丢失 {lost} 条 (文件中类型为 gap 的行)",
     },
     Language.EN: {
         Notice.STARTING: "workflow engine starting...",
@@ -124,6 +128,8 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.UNKNOWN: "tasks with an unknown outcome, to be settled with resolve: {tasks}",
         Notice.STOPPED: "workflow engine stopped: completed {completed}, failed {failed}, cancelled {cancelled}, "
         "expired {expired}, unfinished {running}, preemptions {preemptions}",
+        Notice.RECORDED: "record {file}: {written} state changes",
+        Notice.RECORD_LOST: "the record has gaps: {lost} changes were lost (its lines of type gap)",
     },
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from actors.model import Definitions
 from actors.narration import Language
@@ -26,5 +27,7 @@ class Plan:
     """Seconds that running tasks may go on when the engine is told to stop."""
     json: bool = False
     """One JSON object a line, instead of lines for people."""
+    record: Path | None = None
+    """Every state change is written there."""
     verbose: bool = False
     """Every task's lines during a replay too."""

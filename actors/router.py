@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.actor import LogicActor, Surroundings
-from actors.effects import ROUTER, Broadcast
-from actors.logic.routing import Routing
+from actors.actor import LogicActor
+from actors.effects import Broadcast
+from actors.repair import Logic
+from actors.seat import Seat, Surroundings
 from actors.subscribers import Subscribers
 
 
 class RouterActor(LogicActor):
-    def __init__(self, logic: Routing, around: Surroundings, subscribers: Subscribers) -> None:
+    def __init__(
+        self, seat: Seat, build: Callable[[int], Logic], around: Surroundings, subscribers: Subscribers
+    ) -> None:
         self._subscribers = subscribers
-        super().__init__(ROUTER, logic, around)
+        super().__init__(seat, build, around)
 
     def performs(self, table: dict[type, Callable[[Any], None]]) -> None:
         table[Broadcast] = self._broadcast

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from actors.actor import LogicActor, Surroundings
-from actors.effects import SCHEDULER
-from actors.logic.scheduling import Scheduling
+from actors.actor import LogicActor
 
 
 class SchedulerActor(LogicActor):
-    def __init__(self, logic: Scheduling, around: Surroundings) -> None:
-        super().__init__(SCHEDULER, logic, around)
+    """Nothing beyond what every actor does."""

@@ -23,6 +23,7 @@ from actors.model import InstanceStatus, TaskStatus
 from actors.narration import Notice
 from actors.plan import Plan
 from actors.printer import Printer
+from actors.recorder import ROOM, Recorder
 from actors.replay import Progress, replay
 from actors.shell import Shell, completions
 from actors.status import Status
@@ -85,6 +86,7 @@ class Session:
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
         self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store)
         self._teller = Teller(plan, self._printer)
+        self._recorder = Recorder(plan.record, self._teller.complain) if plan.record is not None else None
         self._threads: list[threading.Thread] = []
         self._lines: Lines | None = None
         self._stop_replay = threading.Event()
@@ -102,8 +104,10 @@ class Session:
         broken: BaseException | None = None
         with self._heeding_signals():
             self._engine.subscribe(self._teller.change, self._teller.types)
+            if self._recorder is not None:
+                self._engine.subscribe(self._recorder.take, room=ROOM)
             self._teller.say(Notice.STARTING)
-            self._engine.start()
+            self._start()
             try:
                 last = self._until_the_end()
                 broken = last.error if isinstance(last, Broken) else None
@@ -111,6 +115,7 @@ class Session:
                 self._name_unknown(stats)
             finally:
                 left = self._stop()
+                self._close_record()
         self._teller.say(Notice.STOPPED, **self._teller.tally.figures(stats))
         if left:
             self._teller.say(Notice.LEFT, names=", ".join(left))
@@ -119,6 +124,24 @@ class Session:
         if isinstance(last, Signalled) and last.number == signal.SIGINT:
             return Status.INTERRUPTED
         return Status.FAILED if self._wrong or left or isinstance(last, OutputGone) else Status.OK
+
+    def _start(self) -> None:
+        try:
+            self._engine.start()
+        except BaseException:
+            self._close_record()
+            raise
+
+    def _close_record(self) -> None:
+        """The engine has ended, and with it what is to be written."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        recorder.close()
+        self._teller.note(Notice.RECORDED, file=recorder.path, written=recorder.written)
+        if recorder.lost:
+            self._teller.note(Notice.RECORD_LOST, lost=recorder.lost)
+        self._wrong = self._wrong or recorder.failed or recorder.lost > 0
 
     # --- until the end ---------------------------------------------------------------------------
 
@@ -149,6 +172,8 @@ class Session:
             try:
                 return self._occasions.get(timeout=CHECK_SECONDS)
             except Empty:
+                if self._recorder is not None:
+                    self._recorder.flush()
                 try:
                     self._engine.stats()
                 except EngineFailed as error:

@@ -63,6 +63,10 @@ class Teller:
         """Beside them, on standard error."""
         self._printer.note(self._text(kind, fields))
 
+    def complain(self, text: str) -> None:
+        """A sentence about what went wrong beside the engine."""
+        self._printer.note(text)
+
     def announce(self, definitions: Definitions) -> None:
         """Say whose code will run, and of each action whose isolation nobody chose what it is."""
         tasks = [task for workflow in definitions.workflows.values() for task in workflow.tasks]

@@ -65,11 +65,12 @@ class Accounts:
 def cut_short(outcome: Outcome, reason: StopReason | None) -> str | None:
     """Why it did not come to an end of its own; None if it did, whatever had been asked.
 
+    What is lost is lost, also while it was being stopped: that is how it ended (law 3).
     ``AttemptStopped`` raised without having been asked is the action's own failure.
     """
     match outcome.kind:
         case OutcomeKind.LOST:
-            return LOST if reason is None else str(reason)
+            return LOST
         case OutcomeKind.STOPPED:
             return None if reason is None else str(reason)
         case _:

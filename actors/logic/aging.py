@@ -2,7 +2,8 @@
 
 A task that has been in line for half of ``starvation_ms`` has *aged*: it takes an agent that is
 idle before everything but priority 0, and of the aged the one that has waited longest goes
-first. That is all. It never goes before priority 0, it preempts nobody whom its own priority
+first. What is kept for what follows an end (law 7) is kept from it only if that was of
+priority 0. That is all. It never goes before priority 0, it preempts nobody whom its own priority
 does not let it preempt, it takes no agent that was freed for more important work, it is no
 better protected once it runs, and nobody inherits it. Its waiting begins anew with each stay
 in line, so what is preempted has to wait again before it ages again.

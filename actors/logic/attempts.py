@@ -51,7 +51,7 @@ class Attempts:
 
     def assigned(self, message: AttemptAssigned, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         if run.status is not TaskStatus.PENDING:
@@ -66,9 +66,9 @@ class Attempts:
             instance.started = True
             if instance.deadline is not None:
                 self._out.clear_timer(("valid", instance.key))
-            self._state.touch_whole(instance)
             for other in instance.roots():  # Taken out for expiry while this one got its agent.
                 if other.withdrawing is Withdrawal.EXPIRED and not other.in_line:
+                    self._state.touch_run(other)
                     other.withdrawing = None
                     self._instances.make_ready(instance, other, now)
         if run.task.queue_timeout_ms is not None:
@@ -81,7 +81,7 @@ class Attempts:
 
     def parked(self, message: AttemptParked, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
-        if found is None or found[1].status is not TaskStatus.RUNNING or message.agent is None:
+        if found is None or found[1].over or found[1].status is not TaskStatus.RUNNING or message.agent is None:
             return
         instance, run = found
         run.move(TaskStatus.PENDING)
@@ -107,7 +107,7 @@ class Attempts:
         attempt.ended, attempt.error, attempt.killed = outcome.ended, outcome.error, outcome.killed
         attempt.preempted_by = message.preempted_by
         run.in_line = False
-        if run.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+        if run.over:
             if run.status is TaskStatus.UNKNOWN:
                 run.result = outcome.result  # Late, but a person who has to decide will want to see it.
             return  # It was given up while the attempt would not stop.
@@ -116,12 +116,16 @@ class Attempts:
         judgement = judge(run, outcome, message.reason, self._max_losses)
         self._apply(instance, run, judgement, message, now)
 
+    def count(self, verdict: Verdict) -> None:
+        self._state.will_change(self.counts)
+        self.counts[verdict] += 1
+
     def _apply(self, instance: Instance, run: Run, judgement: Judgement, message: AttemptClosed, now: Instant) -> None:
         verdict = judgement.verdict
         comes_back = verdict in (Verdict.RETRY, Verdict.PREEMPTED, Verdict.LOST, Verdict.AGAIN)
         if comes_back and (instance.failing or instance.cancelling):
             verdict = Verdict.CANCELLED
-        self.counts[verdict] += 1
+        self.count(verdict)
         match verdict:
             case Verdict.COMPLETED:
                 self._endings.complete(instance, run, message.outcome.result, now)
@@ -159,6 +163,8 @@ class Attempts:
                 return
             case _:
                 return  # The engine stops; it stays pending.
+        if message.outcome.saved is not None:
+            detail["saved_ns"] = message.outcome.saved  # What was done until then need not be done again.
         self._out.task_change(type_, now, instance, run, detail)
         if judgement.delay:
             key = instance.task_key(run.task)
@@ -174,7 +180,7 @@ class Attempts:
     def set_aside(self, message: AttemptSetAside, now: Instant) -> None:
         """Its attempt will not stop. What cannot run again anyway ends now; a late end changes nothing."""
         found = self._instances.find_attempt(message.attempt)
-        if found is None:
+        if found is None or found[1].over:
             return
         instance, run = found
         if run.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
@@ -199,6 +205,8 @@ class Attempts:
         run.in_line = False
         run.attempts = run.attempts[:-1]  # It was never assigned.
         why = run.withdrawing
+        if run.over:
+            return
         if instance.failing or instance.cancelling or why is Withdrawal.CANCELLED:
             self._endings.give_up(instance, run, now)
         elif why is Withdrawal.QUEUE_TIMEOUT:

@@ -135,9 +135,10 @@ class Endings:
         self._out.change(ChangeType.EVENT_EXPIRED, now, entity=instance.entity, detail={"instance": instance.id})
 
     def _end(self, instance: Instance, status: InstanceStatus, now: Instant) -> None:
-        self._state.touch_whole(instance)
+        self._state.touch_instance(instance)
         for run in instance.runs:
             if run.status is TaskStatus.PENDING:
+                self._state.touch_run(run)
                 if run.open:
                     self._instances.shut_run(instance, run)
                 run.move(TaskStatus.CANCELLED)
@@ -145,6 +146,7 @@ class Endings:
                 self._out.clear_timer(("queue", instance.task_key(run.task)))
         instance.move(status)
         instance.completed_at = now
+        self._state.will_change(self.counts)
         self.counts[status] += 1
         if instance.deadline is not None:
             self._out.clear_timer(("valid", instance.key))

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
-from actors.logic.ready import Waiting
+from actors.logic.ready import Need, Waiting
 from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, StopReason
 
 
@@ -263,13 +263,13 @@ class Fleet:
                 return agent
         return None
 
-    def idle_for_aged(self, waiting: Waiting, found: Agent) -> Agent | None:
+    def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
         """An idle agent that was not freed for more important work; rarely is the one found such a one."""
         if found.reserved_for is None or waiting.key < found.reserved_for.key:
             return found
-        for kind in self.fitting(waiting.need.capabilities):
+        for kind in self.fitting(need.capabilities):
             for agent in kind.idle():
-                held = agent.hold is not None and waiting.priority > agent.hold[1]
+                held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
                 if not held and (agent.reserved_for is None or waiting.key < agent.reserved_for.key):
                     return agent
         return None

@@ -5,6 +5,8 @@ An event is acted on whole or not at all: whatever could refuse it is asked firs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actors.logic.entities import ARRIVALS, OUTCOMES, StateTable, Triggers, arrived
 from actors.logic.instances import Instances
 from actors.logic.outbox import Outbox
@@ -19,6 +21,7 @@ from actors.model import (
     Definitions,
     Entity,
     EntityId,
+    EntitySeed,
     EntityStatus,
     Event,
     EventType,
@@ -53,9 +56,39 @@ class Intake:
         self._names: dict[InstanceKey, str] = {}
         """Ids of the instances that events have merged into lately."""
         """A cache: from the instances alone."""
+        self._left_out: Sequence[tuple[object, str]] = ()
         self._seen = state.seen
         self.dead_letters = state.dead_letters
         self.counts = state.events
+
+    def leave_out(self, parts: Sequence[tuple[object, str]]) -> None:
+        """Of the next message, quarantine these parts, for these reasons, and act on the others."""
+        self._left_out = parts
+
+    def act_on(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
+        self._state.in_hand = forwarded
+        why = self._why_not(forwarded) if self._left_out else ""
+        if not why:
+            return self.take(forwarded, now)
+        if forwarded.derived:
+            self._state.derived_back(forwarded.ids[-1])
+        self._reject(forwarded.event, forwarded.ids[-1], why, now)
+        return EventAnswer(None, why)
+
+    def put(self, seed: EntitySeed, now: Instant) -> None:
+        self._state.in_hand = seed
+        why = self._why_not(seed) if self._left_out else ""
+        if why:
+            self.lose(Event("put", seed.id, data=seed.data), "", why, now)
+        else:
+            self.put_row(self._table.put(seed), now)
+
+    def _why_not(self, part: object) -> str:
+        """Why this very part is left out; empty if it is not. None as a part stands for all of them."""
+        for left_out, why in self._left_out:
+            if left_out is None or left_out is part or (isinstance(part, str) and left_out == part):
+                return why
+        return ""
 
     def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
         event = forwarded.event
@@ -64,10 +97,10 @@ class Intake:
             self._state.derived_back(identity)
         seen = self._seen.get(identity)
         if seen is not None:
-            self.counts["duplicates"] += 1
+            self._count("duplicates")
             return EventAnswer(_receipt(identity, seen, duplicate=True))
         if event.valid_for_ms is not None and now > forwarded.accepted + event.valid_for_ms * NS_PER_MS:
-            self.counts["expired"] += 1
+            self._count("expired")
             self._out.change(ChangeType.EVENT_EXPIRED, now, entity=event.entity_id, detail={"event": identity})
             return self._remember(forwarded, _NOTHING)
         row = self._table.get(EntityId(event.entity_id))
@@ -124,6 +157,10 @@ class Intake:
         for instance in found:
             answer += (self._name(instance), instance.revision)
         return self._remember(forwarded, tuple(answer))
+
+    def _count(self, what: str, number: int = 1) -> None:
+        self._state.will_change(self.counts)
+        self.counts[what] += number
 
     def _name(self, instance: Instance) -> str:
         """Its id; the events that merge into one instance remember one text, not a copy each."""
@@ -187,14 +224,18 @@ class Intake:
         return ""
 
     def _remember(self, forwarded: ForwardedEvent, answer: Seen) -> EventAnswer:
-        self.counts["accepted"] += len(forwarded.ids)
+        self._count("accepted", len(forwarded.ids))
         for identity in forwarded.ids:
             self._seen.add(identity, answer)
         return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
     def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
-        self.counts["rejected"] += 1
-        self.counts["dead_letters"] += 1
+        self._count("rejected")
+        self.lose(event, identity, refusal, now)
+
+    def lose(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
+        """It is not acted on, and kept as a dead letter."""
+        self._count("dead_letters")
         detail = {"event": identity, "type": event.type, "why": refusal}
         self._state.will_change(self.dead_letters)
         self.dead_letters.append(
@@ -217,9 +258,15 @@ class Intake:
             row = self._table.get(entity)
             if row is None or row.entity.status is not EntityStatus.PENDING:
                 continue
+            self._state.in_hand = entity
+            why = self._why_not(entity) if self._left_out else ""
+            if why:
+                self.lose(Event("reconcile", entity), "", why, now)
+                continue
             self._state.touch(row)
             for workflow in self._triggers.for_row(row.entity):
                 self._start_from_table(workflow, row, now)
+        self._state.in_hand = None
 
 
 def _receipt(identity: str, answer: Seen, *, duplicate: bool) -> Receipt:

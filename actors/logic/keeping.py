@@ -16,6 +16,7 @@ from actors.logic.history import Calendar
 from actors.logic.instances import Instances
 from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
+from actors.logic.quarantine import Quarantine, poisoned
 from actors.logic.restoring import Restoring
 from actors.logic.state import State
 from actors.logic.steering import Steering
@@ -63,32 +64,67 @@ class Keeping:
     def __init__(
         self, definitions: Definitions, *, calendar: Calendar, store_id: str, state: State | None = None
     ) -> None:
+        self._definitions = definitions
+        self._calendar = calendar
+        self._store_id = store_id
+        self.state = State(definitions.settings) if state is None else state
+        self._assemble()
+
+    def _assemble(self) -> None:
+        """Parts that hold nothing of their own between batches, around the state."""
+        definitions, state = self._definitions, self.state
         settings = definitions.settings
-        self.state = state = State(settings) if state is None else state
         self._reconcile_ns = settings.reconcile_ms * NS_PER_MS
-        self._out = Outbox(state, calendar)
-        self._table = StateTable(state)
+        self._out = Outbox(state, self._calendar)
+        table = StateTable(state)
         triggers = Triggers(definitions.workflows.values())
-        self._instances = Instances(state, self._table, self._out, store_id=store_id)
-        self._endings = Endings(state, self._instances, self._table, triggers, self._out)
+        self._instances = Instances(state, table, self._out, store_id=self._store_id)
+        self._endings = Endings(state, self._instances, table, triggers, self._out)
         self._attempts = Attempts(
             state, self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses
         )
-        self._intake = Intake(state, definitions, self._table, triggers, self._instances, self._out)
+        self._intake = Intake(state, definitions, table, triggers, self._instances, self._out)
         books = Books(
-            state, definitions, self._out, self._table, self._instances, self._endings, self._attempts, self._intake
+            state, definitions, self._out, table, self._instances, self._endings, self._attempts, self._intake
         )
         self._steering = Steering(state, books)
         self._asking = Asking(state, books, self._steering)
         self._restoring = Restoring(books, self._steering)
+        self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
         """Nothing: its state is all there, and so are its timers."""
         return []
 
-    def quarantined(self, message: ToKeeper, error: ErrorInfo, now: Instant) -> list[Effect]:  # noqa: ARG002
-        """What must follow because this message crashed twice and will not be acted on."""
-        return []
+    def quarantined(self, message: ToKeeper, error: ErrorInfo, now: Instant) -> list[Effect]:
+        """What must follow because this message crashed twice; of many parts, the others are acted on.
+
+        For a new logic that has taken nothing since that crash: the state knows which part was in hand.
+        """
+        in_hand = self.state.in_hand  # None if it was not in any of them: then it is all of it.
+        self.state.begin()
+        match message:
+            case EventBatch() | Bootstrap() | ReconcileDue():
+                return self._without(message, [(in_hand, poisoned(error).message)], now)
+            case _:
+                self._quarantine.instead_of(message, error, now)
+                return self.settle(now)
+
+    def _without(self, message: ToKeeper, parts: list[tuple[object, str]], now: Instant) -> list[Effect]:
+        """Act on it without these parts, and without any that crashes as well."""
+        while True:
+            self._intake.leave_out(parts)
+            try:
+                self.receive(message, now)
+                self._intake.leave_out(())
+                return self.settle(now)
+            except Exception as error:  # Whatever it is: the other parts are to be acted on.
+                if parts[-1][0] is None:  # Nothing of it was acted on.
+                    raise
+                why = poisoned(ErrorInfo(type(error).__name__, str(error))).message
+                parts.append((self.state.in_hand, why))
+                self.state.roll_back()
+                self._assemble()
 
     def receive(self, message: ToKeeper, now: Instant) -> list[Effect]:
         """Take one message. What must happen because of it comes from ``settle``."""
@@ -101,7 +137,8 @@ class Keeping:
             case AttemptClosed():
                 attempts.closed(message, now)
             case EventBatch(batch, events):
-                answers = tuple([self._intake.take(forwarded, now) for forwarded in events])
+                answers = tuple([self._intake.act_on(forwarded, now) for forwarded in events])
+                self.state.in_hand = None
                 self._out.send(ROUTER, EventsAnswered(batch, answers))
             case AttemptParked():
                 attempts.parked(message, now)
@@ -124,9 +161,9 @@ class Keeping:
                 self._intake.reconcile(now)
             case Bootstrap(entities, events):
                 for seed in entities:
-                    self._intake.put_row(self._table.put(seed), now)
+                    self._intake.put(seed, now)
                 for forwarded in events:
-                    self._intake.take(forwarded, now)
+                    self._intake.act_on(forwarded, now)
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())

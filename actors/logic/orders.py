@@ -80,8 +80,7 @@ class Orders:
 
     def hold(self, workflow: WorkflowId, *, held: bool) -> None:
         floor = self._floor
-        floor.line.touch_locks_of(workflow)
-        floor.line.changed["limit", workflow] = None
+        floor.line.touch_waiters_of(workflow)
         if held:
             floor.held.add(workflow)
             floor.line.block(workflow)

@@ -80,9 +80,13 @@ class Outbox:
     def task_change(
         self, type_: ChangeType, now: Instant, instance: Instance, run: Run, detail: Mapping[str, Json] | None = None
     ) -> None:
+        """A change of a task; where its attempt has ended, with the instants of its first line and of its end."""
         if type_ in self._state.watched:
             self._state.sequence += 1
-            agent = run.attempts[-1].agent if run.attempts else None
+            attempt = run.attempts[-1] if run.attempts else None
+            agent = attempt.agent if attempt is not None else None
+            if attempt is not None and attempt.started is not None and attempt.ended is not None:
+                detail = {**(detail or {}), "began_ns": attempt.started, "ended_ns": attempt.ended}
             self._changes.append(
                 StateChanged(
                     self._state.sequence, type_, self.calendar.moment(now), instance.entity, instance.id,

@@ -92,10 +92,11 @@ class ReadyLine:
             self._place(waiting)
 
     def age(self, waiting: Waiting) -> None:
-        """It has waited long: it goes before all but priority 0 from now on."""
+        """It has waited long: it goes before all but priority 0 from now on, behind those who aged before it."""
         shelf = self._shelf(waiting.need._replace(reserved=False, aged=True))
-        waiting.aged = shelf.need
-        self._put(shelf, (AGED, waiting.since, waiting))
+        self._ticket += 1
+        waiting.aged, waiting.aged_turn = shelf.need, self._ticket
+        self._put(shelf, (AGED, waiting.aged_turn, waiting))
 
     def narrow(self, workflow: WorkflowId, ceiling: Priority | None) -> None:
         """Only tasks of the workflow that are at least so important count as startable; None: all do.
@@ -138,7 +139,7 @@ class ReadyLine:
             if waiting is not None:  # Back into its row.
                 self._place(waiting)
                 if waiting.aged is not None:
-                    self._put(self._shelves[waiting.aged], (AGED, waiting.since, waiting))
+                    self._put(self._shelves[waiting.aged], (AGED, waiting.aged_turn, waiting))
             self._offer_rows(lock)
 
     def keep_lock(self, waiting: Waiting, attempt: AttemptId, priority: Priority) -> None:
@@ -160,8 +161,9 @@ class ReadyLine:
             if slot is not None:
                 yield slot[2]
 
-    def touch_locks_of(self, workflow: WorkflowId) -> None:
-        """The workflow was paused or let go: who waits for a lock in earnest may have changed."""
+    def touch_waiters_of(self, workflow: WorkflowId) -> None:
+        """The workflow was paused or let go: who waits for somebody in earnest may have changed."""
+        self.changed["limit", workflow] = None
         for lock in self.rows.wanted_by(workflow):
             self.changed["lock", lock] = None
 
@@ -183,7 +185,8 @@ class ReadyLine:
                 if slot is not None and not shelf.passed and (slot[0], slot[1]) > (level, sequence):
                     self._offer(shelf)
                 continue
-            if not shelf.need.reserved and slot[2].priority > self._ceilings.get(shelf.need.workflow, slot[2].priority):
+            ceiling = None if shelf.need.reserved else self._ceilings.get(shelf.need.workflow)
+            if ceiling is not None and slot[2].rank(shelf.need) > ceiling:
                 heapq.heappop(order)  # Comes back when the workflow may start more.
                 continue
             return Front(slot[2], shelf.need)
@@ -261,7 +264,7 @@ class ReadyLine:
     def _offer_row(self, lock: str, need: Need) -> None:
         """The first of the row stands on the shelf if it may have the lock."""
         slot = self.rows.first(lock, need)
-        if slot is not None and self.locks.open_to(lock, slot[2].job.attempt.task, slot[2].priority):
+        if slot is not None and self.locks.open_to(lock, slot[2].job.attempt.task, slot[2].rank(need)):
             self._stand(self._shelves[need], slot)
 
     def _next_in_rows(self, waiting: Waiting) -> None:

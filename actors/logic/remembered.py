@@ -21,6 +21,8 @@ class Remembered(Generic[T]):
         self._size = max(1, -(-count // GENERATIONS))
         self._newest: dict[str, T] = {}
         self._older: deque[dict[str, T]] = deque(maxlen=-(-count // self._size))
+        self.marked = False
+        """Whether ``roll_back`` knows what to go back to; False when a batch begins: nothing is changed yet."""
         self._before = (self._newest, 0, tuple(self._older))
         self._replaced: list[tuple[dict[str, T], str, T]] = []
 
@@ -38,6 +40,8 @@ class Remembered(Generic[T]):
         return found
 
     def add(self, identity: str, led_to: T) -> None:
+        if not self.marked:
+            self._mark()
         if len(self._newest) >= self._size:
             self._older.appendleft(self._newest)
             self._newest = {}
@@ -46,13 +50,15 @@ class Remembered(Generic[T]):
             self._replaced.append((self._newest, identity, known))
             self._newest[identity] = led_to
 
-    def mark(self) -> None:
-        """What is there now is what ``roll_back`` goes back to."""
+    def _mark(self) -> None:
         self._before = (self._newest, len(self._newest), tuple(self._older))
         self._replaced.clear()
+        self.marked = True
 
     def roll_back(self) -> None:
-        """Forget what was added since ``mark``, know again what was forgotten."""
+        """Forget what was added since it was last set to be unmarked, know again what was forgotten."""
+        if not self.marked:
+            return
         newest, count, older = self._before
         for generation, identity, known in reversed(self._replaced):
             generation[identity] = known

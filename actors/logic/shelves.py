@@ -43,7 +43,7 @@ class Shelf:
             waiting = slot[2]
             if waiting.stands(self.need, slot[0]):
                 lock = waiting.lock
-                if lock is None or self.locks.open_to(lock, waiting.job.attempt.task, waiting.priority):
+                if lock is None or self.locks.open_to(lock, waiting.job.attempt.task, waiting.rank(self.need)):
                     return slot
             heapq.heappop(heap)
         return None

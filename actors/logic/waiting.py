@@ -28,6 +28,7 @@ class Waiting:
 
     __slots__ = (
         "aged",
+        "aged_turn",
         "alive",
         "home",
         "job",
@@ -53,6 +54,8 @@ class Waiting:
         self.lock = ready.lock
         self.aged: Need | None = None
         """Its needs among the aged, once it is one of them."""
+        self.aged_turn = 0
+        """Its place among them: who has waited longer comes first."""
         self.preemptions = ready.preemptions
         self.since = since
         """When it came into line, this time; of a suspended one, when it was suspended."""
@@ -76,7 +79,11 @@ class Waiting:
     @property
     def turn(self) -> tuple[float, int]:
         """Its place in the order of starting: its key, unless it has aged and that is sooner."""
-        return min((AGED, self.since), self.key) if self.aged is not None else self.key
+        return min((AGED, self.aged_turn), self.key) if self.aged is not None else self.key
+
+    def rank(self, need: Need) -> Priority:
+        """How important it is to what is kept for what follows an end (law 7): an aged one as much as priority 1."""
+        return min(self.priority, 1) if need.aged else self.priority
 
     def stands(self, need: Need, level: float) -> bool:
         """Whether a slot made for these needs and at this level still speaks of it."""

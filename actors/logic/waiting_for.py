@@ -47,8 +47,8 @@ def _starved(floor: Floor, waiting: Waiting, facts: dict[str, Any], now: Instant
     kinds = {id(kind) for kind in floor.fleet.fitting(waiting.need.capabilities)}
     suitable = [agent for agent in floor.fleet if id(agent.kind) in kinds]
     levels = [agent.running.priority for agent in suitable if agent.running is not None]
-    longer = sum(1 for other in floor.line if other.aged is not None and other.since < waiting.since)
-    if facts["blocked_by" if "blocked_by" in facts else "why"] != "agents":
+    longer = sum(1 for other in floor.line if other.aged is not None and other.turn < waiting.turn)
+    if facts.get("blocked_by") != "agents":
         cause = "who starts first makes no difference to that"
     elif levels and max(levels) == 0:
         cause = "work of priority 0 keeps every suitable agent busy, and nothing goes before that"

@@ -135,6 +135,11 @@ class Run:
         assert status in TASK_MOVES[self.status], f"{self.task.id}: {self.status} -> {status}"
         self.status = status
 
+    @property
+    def over(self) -> bool:
+        """Nothing of it runs for its own sake any more: it has ended, or a person decides."""
+        return self.status not in (TaskStatus.PENDING, TaskStatus.RUNNING)
+
     def new_attempt(self, now: Instant) -> Attempt:
         attempt = Attempt(len(self.attempts) + 1, now)
         self.attempts = [*self.attempts, attempt]

@@ -23,6 +23,10 @@ from actors.settings import read_settings
 ENGINE_FILES = tuple(f"engine{ending}" for ending in ENDINGS)
 REPLAY_FILE = "replay.yaml"
 """Says how the lines of a tick file become events; a replay reads it, here it is checked."""
+DURATIONS_FILE = "durations.yaml"
+"""Says how long tasks take in a simulation, which reads it; here it is checked."""
+_BESIDE = (*ENGINE_FILES, REPLAY_FILE, DURATIONS_FILE)
+"""What a folder has beside its workflows."""
 SCHEMA_FILE = "schema.json"
 """The JSON Schema for editors; no definitions."""
 MAX_FILES = 1_000
@@ -46,7 +50,7 @@ def read_path(path: str | Path, given: Given) -> Result:
             faults.add(Fault(typed, 1, 1, "", f"definitions end in {', '.join(ENDINGS)}"))
             return None, faults.sorted()
     reading = _Reading(folder, shown, given, faults)
-    return reading.read([name for name in names if name not in (*ENGINE_FILES, REPLAY_FILE)]), faults.sorted()
+    return reading.read([name for name in names if name not in _BESIDE]), faults.sorted()
 
 
 def read_dict(value: object, given: Given) -> Result:
@@ -74,7 +78,7 @@ def _names(folder: Path, shown: str, faults: Faults) -> list[str]:
         faults.add(Fault(shown, 1, 1, "", f"cannot be read: {(error.strerror or '').lower()}"))
         return []
     found = [name for name in names if Path(name).suffix in ENDINGS and name != SCHEMA_FILE and name[0] != "."]
-    if all(name in (*ENGINE_FILES, REPLAY_FILE) for name in found):
+    if all(name in _BESIDE for name in found):
         faults.add(
             Fault(shown, 1, 1, "", f"holds no workflows ({', '.join(f'*{e}' for e in ENDINGS)}){_below(folder)}")
         )
@@ -107,7 +111,9 @@ class _Reading:
             if source is not None:
                 collected.take(source)
         self._check_replay()
-        return collected.definitions(str(self._folder.resolve()))
+        definitions = collected.definitions(str(self._folder.resolve()))
+        self._check_durations(definitions)
+        return definitions
 
     def _check_replay(self) -> None:
         from actors.ticks.columns import check_columns
@@ -115,6 +121,14 @@ class _Reading:
         source = self._source(REPLAY_FILE) if (self._folder / REPLAY_FILE).exists() else None
         if source is not None:
             check_columns(source)
+
+    def _check_durations(self, definitions: Definitions) -> None:
+        from actors.durations.files import check_durations
+
+        source = self._source(DURATIONS_FILE) if (self._folder / DURATIONS_FILE).exists() else None
+        if source is not None:
+            workflows = definitions.workflows.values()
+            check_durations(source, [(str(workflow.id), task.id) for workflow in workflows for task in workflow.tasks])
 
     def _settings(self) -> Settings:
         present = [name for name in ENGINE_FILES if (self._folder / name).exists()]

@@ -23,6 +23,7 @@ PARTS = {
     "latency.suspend": ("latency", "suspended"),
     "throughput": ("throughput", "workflows"),
     "idle": ("throughput", "idle"),
+    "inbox": ("inbox", "rates"),
     "memory.million": ("memory", "million"),
     "memory.backlog": ("memory", "backlog"),
     "dispatch": ("dispatch", "behind_a_backlog"),

@@ -154,6 +154,7 @@ def test_bounds_go_by_their_names_in_the_model(write: Write) -> None:
     store: sqlite:///engine.db
     on_unknown_entity: reject
     max_infra_losses: 0
+    starvation_ms: 5000
     reconcile_ms: 50
     max_waiting_events: 10
     max_remembered_ids: 0
@@ -169,6 +170,7 @@ def test_bounds_go_by_their_names_in_the_model(write: Write) -> None:
         store="sqlite:///engine.db",
         on_unknown_entity=OnUnknownEntity.REJECT,
         max_infra_losses=0,
+        starvation_ms=5000,
         reconcile_ms=50,
         max_waiting_events=10,
         max_remembered_ids=0,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors import Engine
+from actors import Engine, cli
 from actors.views import ChangeType, StateChanged
 from tests.engine import engine_actions
+from tests.engine.simulated import Ended, Simulate
 
 ACTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(engine_actions, name)
@@ -70,3 +72,14 @@ def start() -> Iterator[Callable[..., Watched]]:
 def one_task(action: str, **fields: Any) -> dict[str, Any]:
     """A workflow ``flow`` of the one task ``task``."""
     return {"id": "flow", "tasks": [{"id": "task", "action": action, "timeout": 60_000, **fields}]}
+
+
+@pytest.fixture
+def simulate(capsys: pytest.CaptureFixture[str]) -> Simulate:
+    """Run the command in this process."""
+
+    def run(*arguments: str | Path) -> Ended:
+        status = cli.run(["simulate", *map(str, arguments)])
+        return Ended(status, *capsys.readouterr())
+
+    return run

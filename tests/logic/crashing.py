@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,19 +20,25 @@ from typing import Any
 import pytest
 
 import actors.logic
-from actors.effects import KEEPER, Effect
+from actors.effects import KEEPER, Effect, Reply
+from actors.errors import EngineError
 from actors.logic.keeping import Keeping
 from actors.logic.rows import Row
 from actors.logic.state import State
 from actors.logic.workflows import Attempt, Instance, Revising, Run
 from actors.messages import ReadInstances
-from actors.model import Instant, ReplyId, Settings, Task, Workflow
+from actors.model import NOBODY, ErrorInfo, Instant, ReplyId, Settings, Task, Trigger, Workflow
 from actors.views import InstanceView
+from tests.logic.flows import on_data, workflow
 from tests.logic.worlds import World
 
 LOGIC = str(Path(next(iter(actors.logic.__path__))))
-BOOKKEEPING = frozenset({"in_hand", "over", "_before", "_replaced"})
+BOOKKEEPING = frozenset({"in_hand", "over", "marked", "_before", "_replaced"})
 """What serves the undoing and is not undone."""
+
+AT_LAST = -1
+"""Instead of an instruction: when the whole batch has been acted on."""
+BOOM = ErrorInfo("Boom", "it does so each time")
 
 
 class Crash(BaseException):
@@ -116,14 +123,50 @@ def crashed(instruction: int, state: State, act: Callable[[], object]) -> str:
     return where[0] if where else ""
 
 
-class CrashingWorld(World):
-    """Its keeper crashes where ``crash`` says: an instruction for each try at a batch, 0 for not at all."""
+class RebuiltWorld(World):
+    """The shell's part for a keeper that crashes of itself: rebuilt, given all again, the second time without."""
+
+    def feed(self, name: str, batch: list[Any]) -> None:
+        if name != KEEPER or not batch:
+            super().feed(name, batch)
+            return
+        try:
+            effects = take(self.keeping, batch, self.now)
+        except Exception:  # noqa: BLE001 - As the shell does: whatever it is.
+            self.rebuild()
+            for message in batch:
+                self._again(message)
+        else:
+            self._perform(KEEPER, effects)
+
+    def _again(self, message: Any) -> None:
+        try:
+            effects = take(self.keeping, [message], self.now)
+        except Exception as error:  # noqa: BLE001 - The same.
+            self.rebuild()
+            effects = self.keeping.quarantined(message, ErrorInfo(type(error).__name__, str(error)), self.now)
+        self._perform(KEEPER, effects)
+
+    def rebuild(self) -> None:
+        state = self.keeping.state
+        state.roll_back()
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
+        self.logic[KEEPER] = self.keeping
+
+
+class CrashingWorld(RebuiltWorld):
+    """Its keeper crashes where ``crash_at`` says at each try at a batch: an instruction, ``AT_LAST``, 0: nowhere."""
 
     def __init__(self, *workflows: Workflow, **settings: Any) -> None:
-        self.crash: Callable[[], int] = lambda: 0
-        self.crashes: list[str] = []
+        self.crash_at: Callable[[], int] = lambda: 0
+        self.crashed_in: list[str] = []
+        self.curse: Callable[[Any], bool] = lambda _: False
+        self.part: Callable[[int], int] = lambda _: 0
         self._twin: Keeping | None = None
-        super().__init__(*workflows, **settings)
+        settings = {"max_remembered_ids": 20, "max_dead_letters": 2, **settings}
+        collect = on_data("collect", priority=7, next_phase="collected")
+        fit = workflow("fit", trigger=Trigger.STATE, phase="collected", priority=7)
+        super().__init__(*workflows, collect, fit, **settings)
 
     def feed(self, name: str, batch: list[Any]) -> None:
         if name != KEEPER or not batch:
@@ -131,36 +174,61 @@ class CrashingWorld(World):
             return
         if self._twin is None:
             self._twin = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        begins = 0
+        for place, message in enumerate(batch):
+            if self.curse(message):
+                self._take(batch[begins:place])
+                self._quarantine(message)
+                begins = place + 1
+        self._take(batch[begins:])
+
+    def _take(self, batch: list[Any]) -> None:
+        if not batch:
+            return
         effects = self._try(batch)
         for portion in [batch] if effects is not None else [[message] for message in batch]:
             while effects is None:
                 effects = self._try(portion)
-            expected = take(self._twin, portion, self.now)
-            assert list(map(repr, effects)) == list(map(repr, expected))  # Errors are alike, not equal.
-            self._perform(KEEPER, effects)
+            self._both(effects, partial(take, batch=portion, now=self.now))
             effects = None
+
+    def _both(self, effects: list[Effect], act: Callable[[Keeping], list[Effect]]) -> None:
+        """Perform them, if the twin does the same."""
+        assert self._twin is not None
+        expected = act(self._twin)
+        assert list(map(repr, effects)) == list(map(repr, expected))  # Errors are alike, not equal.
+        self._perform(KEEPER, effects)
+
+    def _quarantine(self, message: Any) -> None:
+        """As if it had crashed twice, and been rolled back; of one of many parts, some part in the middle."""
+        parts = [*getattr(message, "entities", ()), *getattr(message, "events", ())]
+        part = parts[self.part(len(parts))] if parts else None
+
+        def act(keeping: Keeping) -> list[Effect]:
+            keeping.state.in_hand = part
+            return keeping.quarantined(message, BOOM, self.now)
+
+        self._both(act(self.keeping), act)
+        if getattr(message, "reply", NOBODY) != NOBODY:
+            self._perform(KEEPER, [Reply(message.reply, EngineError("quarantined"))])
 
     def _try(self, batch: list[Any]) -> list[Effect] | None:
         """What it leads to; None if the keeper crashed, and was rebuilt as it was before."""
         keeping = self.keeping
-        instruction = self.crash()
+        instruction = self.crash_at()
         if not instruction:
             return take(keeping, batch, self.now)
         before = digest(keeping.state)
         effects: list[Effect] = []
         where = crashed(instruction, keeping.state, lambda: effects.extend(take(keeping, batch, self.now)))
+        if instruction == AT_LAST:
+            where, keeping.state.over = "the very end", False
         if not where:
             return effects
-        self.crashes.append(where)
+        self.crashed_in.append(where)
         self.rebuild()
         assert digest(self.keeping.state) == before, f"not as before the crash at {where}"
         return None
-
-    def rebuild(self) -> None:
-        state = self.keeping.state
-        state.roll_back()
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
-        self.logic[KEEPER] = self.keeping
 
     def keeping_view(self) -> list[InstanceView]:
         self._numbers += 1
@@ -185,14 +253,13 @@ def guard_writes(patch: pytest.MonkeyPatch) -> set[str]:
     made: dict[int, object] = {}
     written: set[str] = set()
     state = State(Settings())
-    take_message = Keeping.receive
+    begin_batch = State.begin
 
-    def receive(keeping: Keeping, message: Any, now: Instant) -> list[Effect]:
+    def begin(beginning: State) -> None:
         nonlocal state
-        state = keeping.state
-        if state.over:
-            made.clear()
-        return take_message(keeping, message, now)
+        state = beginning
+        made.clear()
+        begin_batch(beginning)
 
     def write(noted: Any, name: str, value: object) -> None:
         if id(noted) not in made:
@@ -209,7 +276,7 @@ def guard_writes(patch: pytest.MonkeyPatch) -> set[str]:
 
         return init
 
-    patch.setattr(Keeping, "receive", receive)
+    patch.setattr(State, "begin", begin)
     for kind in (Attempt, Instance, Revising, Row, Run):
         patch.setattr(kind, "__init__", making(kind))
         patch.setattr(kind, "__setattr__", write)

@@ -194,5 +194,6 @@ def check_work(world: World) -> None:
                 if stopped or outcome.kind is OutcomeKind.LOST:  # No story here saves a checkpoint and is suspended.
                     wasted += outcome.ended - (outcome.saved or outcome.began) - still
     accounts = world.keeping._attempts.accounts
-    assert (accounts.ran_ns, accounts.wasted_ns.total(), accounts.preemptions) == (ran, wasted, made_way)
+    ours = (accounts.ran_ns, accounts.wasted_ns.total(), accounts.preemptions)
+    assert ours == (ran, wasted, made_way), f"{ours} and not {(ran, wasted, made_way)}"
     assert accounts.useful_ns + accounts.wasted_ns.total() == accounts.ran_ns

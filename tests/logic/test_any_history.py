@@ -37,6 +37,7 @@ from actors.model import (
     Workflow,
     WorkflowId,
 )
+from tests.logic.floor_rules import check_always, check_inherited, check_work
 from tests.logic.worlds import Action, World, group, on_data, task, workflow
 
 PROCESS = Isolation.PROCESS
@@ -49,7 +50,9 @@ def workflows() -> list[Workflow]:
         workflow("study", task("study"), priority=5),
         on_data("quotes", task("q1", retry=1), task("q2", after=("q1",)), priority=2, max_concurrent=2),
         on_data("each", task("e1", priority=1), coalesce=Coalesce.ALL, valid_for_ms=40),
-        workflow("frozen", task("frozen", isolation=PROCESS, on_preempt=OnPreempt.SUSPEND), priority=4),
+        workflow(
+            "frozen", task("frozen", isolation=PROCESS, on_preempt=OnPreempt.SUSPEND, lock="{entity.id}"), priority=4
+        ),
         workflow(
             "wire",
             task("wire", isolation=PROCESS, on_preempt=OnPreempt.SUSPEND, delivery=Delivery.AT_MOST_ONCE),
@@ -57,12 +60,14 @@ def workflows() -> list[Workflow]:
         ),
         workflow("cheap", task("cheap", on_preempt=OnPreempt.CANCEL, queue_timeout_ms=30), priority=6),
         workflow(
-            "slow", task("slow", timeout_ms=50, retry=1, backoff=Backoff(initial_ms=5), min_runtime_ms=7), priority=5
+            "slow",
+            task("slow", timeout_ms=50, retry=1, backoff=Backoff(initial_ms=5), min_runtime_ms=7, lock="{entity.id}"),
+            priority=5,
         ),
         workflow(
             "order",
             task("o1", capabilities=frozenset({"gpu"}), max_preemptions=1),
-            task("o2", preempts=False),
+            task("o2", preempts=False, lock="{entity.id}"),
             task("o3", after=("o1", "o2"), preemptible=False),
             priority=0,
         ),
@@ -91,6 +96,8 @@ class Audit:
                 assert message.attempt not in self.closed, f"S4: {message.attempt} ended twice"
                 self.closed.add(message.attempt)
         self.read = len(self.world.sent)
+        check_always(self.world.scheduling.floor)
+        check_inherited(self.world.scheduling)
         agents = len(self.world.working)
         holding = [a for a in self.world.actions.values() if not (a.suspended or a.abandoned)]
         assert len(holding) <= agents, f"S6: {len(holding)} of {agents}"
@@ -116,7 +123,11 @@ class Story:
     def __init__(self, data: st.DataObject) -> None:
         self.draw = data.draw
         self.world = self.kind(
-            *workflows(), groups=(group("wide", 2, "all"), group("gpu", 1, "gpu")), max_lined_up=3, max_infra_losses=1
+            *workflows(),
+            groups=(group("wide", 2, "all"), group("gpu", 1, "gpu")),
+            max_lined_up=3,
+            max_infra_losses=1,
+            starvation_ms=data.draw(st.sampled_from([None, 40])),
         )
         self.audit = Audit(self.world)
         self.published = 0
@@ -223,6 +234,7 @@ class Story:
         assert {str(world.entity(e.id).status) for e in world.all_entities()} <= {"pending", "completed", "failed"}
         assert not world.unanswered(), "somebody was never answered"
         self._events_are_accounted_for()
+        check_work(world)
 
     def _events_are_accounted_for(self) -> None:
         """Every accepted event was acted on, merged into a newer one, or expired."""

@@ -185,6 +185,26 @@ def test_who_loses_the_agent_on_its_way_loses_the_lock() -> None:
     assert not world.scheduling.floor.line.locks.holders
 
 
+def test_what_is_suspended_keeps_its_lock_when_it_loses_the_agent_on_its_way() -> None:
+    world = World(
+        locked("low", 3, **SUSPEND), locked("other", 2), workflow("order", priority=0), workflow("study", priority=9),
+        agents=1,
+    )  # fmt: skip
+    world.run("low", "x")
+    world.run("order", "now")
+    world.deaf.add("order")
+    world.set_priority("now", 8)  # So low has it stopped, and an agent is on its way.
+    world.run("study", "s")
+    world.run("other", "x")
+    world.settle()
+    assert "is being freed for it" in why(world, "low@x")
+
+    world.run("order", "more")
+    assert "is being freed for it" in why(world, "order@more")
+
+    assert "lock 'x' is held by" in why(world, "other@x")
+
+
 def test_a_retry_takes_its_lock_anew() -> None:
     world = World(locked("a", retry=1, backoff=Backoff(initial_ms=50)), locked("b", 7), agents=1)
     world.run("a", "x")

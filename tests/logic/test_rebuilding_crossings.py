@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.messages import DueEvent, Publish, RunWorkflow, ScheduleEvents
+from actors.messages import DueEvent, Publish, RunWorkflow, ScheduleEvents, Watch
 from actors.model import NS_PER_MS, AgentName, EntityId, Event, Isolation, OnPreempt, Trigger, WorkflowId
 from tests.logic.worlds import World, full_world, on_data, task, workflow
 
@@ -53,9 +53,11 @@ def test_a_timer_of_the_crashed_router_publishes_nothing_else_too_early() -> Non
     assert world.running() == ["quotes@a", "quotes@b"]
 
 
+@pytest.mark.parametrize("watched", [False, True], ids=["unwatched", "watched"])
 @BOTH
-def test_a_newer_event_on_its_way_into_a_waiting_task_arrives(lose: bool) -> None:
+def test_a_newer_event_on_its_way_into_a_waiting_task_arrives(lose: bool, watched: bool) -> None:
     world = full_world(on_data("quotes", priority=3), agents=1)
+    world.tell(KEEPER, Watch(watched=watched))  # Of what nobody watches, less is made.
     world.publish("a", data="old")
     world.post(KEEPER, RunWorkflow(WorkflowId("study"), EntityId("low1")))  # Something else on the way.
     answer = world.promise(ROUTER, _publish("a", "new"))

@@ -152,8 +152,9 @@ class Laws:
         rule("S1", waits is not None, f"{move.task} does not wait")
         assert waits is not None
         id_ = waits.job.task_id
-        rule("law 1", startable(told, waits), lambda: f"{id_} may not start: {move}")
-        if move.kind == "assign":
+        idle = move.kind == "assign"
+        rule("law 1", startable(told, waits, idle=idle), lambda: f"{id_} may not start: {move}")
+        if idle:
             self._nobody_first(waits, agent)
             told.not_freed(move.agent)
             self._ordered(effects, now)
@@ -249,7 +250,7 @@ class Laws:
         rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
         rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
-        rule("law 7", agent.hold is None or waits.priority <= agent.hold[1], lambda: f"{name} is held")
+        rule("law 7", agent.hold is None or waits.rank <= agent.hold[1], lambda: f"{name} is held")
         rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
         rule("limit", waits.workflow not in told.held, lambda: f"{waits.workflow} is held")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
@@ -273,18 +274,20 @@ class Laws:
             if due and due[0].key < other.key:
                 continue
             if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
-                if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent)):
+                if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent, due)):
                     continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
                 rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip
 
-    def _hidden(self, aged: Waits, agent: Agent) -> bool:
-        """Whether one of its workflow and needs has waited longer and is not important enough for what is kept."""
+    def _hidden(self, aged: Waits, agent: Agent, due: list[Waits]) -> bool:
+        """Whether one of its workflow and needs has waited longer and is not important enough for that agent."""
         told, task = self.told, aged.job.task
         for other in told.line.values():
-            like = other.aged and other.since <= aged.since and other.workflow == aged.workflow
-            if like and (other.job.task.capabilities, other.job.task.preempts) == (task.capabilities, task.preempts):
-                if not (startable(told, other) and agent.admits(other)) and other.priority > aged.priority:
+            like = 0 < other.aged < aged.aged and other.workflow == aged.workflow
+            like = like and other.job.task.capabilities == task.capabilities
+            freed = bool(due) and due[0].key < other.key
+            if like and other.job.task.preempts == task.preempts and other.priority > aged.priority:
+                if freed or not startable(told, other) or not agent.admits(other):
                     return True
         return False
 
@@ -323,7 +326,7 @@ class Laws:
             rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
         for other in told.line.values():
             if other.key < urgent.key and other.task not in told.reserved and other.job.task.preempts:
-                sooner = told.agents[victim.agent].fits(other.job) and startable(told, other)
+                sooner = told.agents[victim.agent].fits(other.job) and startable(told, other, idle=False)
                 rule("law 2", not sooner, lambda other=other: f"{names}, and {other.job.task_id} {other.key} waits")
 
     def _end_suspended(self, attempt: Any) -> None:
@@ -428,7 +431,8 @@ class Laws:
             id_ = waits.job.task_id
             free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
             rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
-            if waits.job.task.preempts and waits.job.attempt.task not in told.reserved:
+            urgent = waits.job.task.preempts and startable(told, waits, idle=False)
+            if urgent and waits.job.attempt.task not in told.reserved:
                 self._check_urgent(waits)
 
     def _check_urgent(self, waits: Waits) -> None:

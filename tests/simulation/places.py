@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from actors.model import NS_PER_MS, Instant, TaskKey
+from actors.model import NS_PER_MS, Instant, Priority, TaskKey
 from tests.simulation.told import Runs, Told, Waits, rule
 
 Over: TypeAlias = tuple[str, str]
@@ -28,37 +28,42 @@ def holders(told: Told) -> dict[str, TaskKey]:
     return found
 
 
-def open_to(told: Told, waits: Waits, held: dict[str, TaskKey]) -> bool:
+def open_to(told: Told, waits: Waits, held: dict[str, TaskKey], rank: Priority) -> bool:
     """Whether its lock could be had by it."""
     if waits.lock is None:
         return True
     if waits.lock in held:
         return held[waits.lock] == waits.task
     kept = told.kept_locks.get(waits.lock)
-    return kept is None or waits.priority <= kept[1]
+    return kept is None or rank <= kept[1]
 
 
-def startable(told: Told, waits: Waits) -> bool:
-    """Its workflow is not held and may start one more, of this importance; and its lock is to be had."""
-    workflow = waits.workflow
+def startable(told: Told, waits: Waits, *, idle: bool = True) -> bool:
+    """Its workflow is not held and may start one more, of this importance; and its lock is to be had.
+
+    ``idle``: on an agent that is idle already; only for that aging counts.
+    """
+    workflow, rank = waits.workflow, waits.rank if idle else waits.priority
     if workflow in told.held:
         return False
     if waits.task in told.reserved:
         return True
     limit = told.definitions.workflows[workflow].max_concurrent
     if limit is not None:
-        better = sum(w == workflow and p < waits.priority for w, p in told.kept_places.values())
+        better = sum(w == workflow and p < rank for w, p in told.kept_places.values())
         if told.taken(workflow) + better >= limit:
             return False
-    return open_to(told, waits, holders(told))
+    return open_to(told, waits, holders(told), rank)
 
 
 def age(told: Told, now: Instant) -> None:
     """Who has been in line for half of ``starvation_ms`` has aged."""
     bound = told.definitions.settings.starvation_ms
     if bound is not None:
-        for waits in told.line.values():
-            waits.aged = waits.aged or now >= waits.since + bound * NS_PER_MS // 2
+        for waits in sorted(told.line.values(), key=lambda waits: (waits.since, waits.order)):
+            if not waits.aged and now >= waits.since + bound * NS_PER_MS // 2:
+                told.serial += 1
+                waits.aged = told.serial
 
 
 def enter(told: Told) -> None:
@@ -100,6 +105,6 @@ def _waits_for(told: Told, waits: Waits, held: dict[str, TaskKey]) -> Over:
     fit = any(agent.fits(waits.job) for agent in told.agents.values())
     if waits.workflow in told.held or waits.task in told.reserved or not fit:
         return ("", "")
-    if not open_to(told, waits, held):
+    if not open_to(told, waits, held, waits.priority):
         return ("lock", waits.lock or "")
     return ("limit", waits.workflow)

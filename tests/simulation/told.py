@@ -53,7 +53,8 @@ class Waits:
     since: Instant
     home: AgentName | None = None
     """Where its attempt is suspended, if it is."""
-    aged: bool = False
+    aged: int = 0
+    """Its place among those that have aged; 0: it has not."""
 
     @property
     def key(self) -> tuple[Priority, int]:
@@ -62,7 +63,12 @@ class Waits:
     @property
     def turn(self) -> tuple[float, int]:
         """Its place in the order of starting: aged, behind priority 0 and before all others."""
-        return min((0.5, self.since), self.key) if self.aged else self.key
+        return min((0.5, self.aged), self.key) if self.aged else self.key
+
+    @property
+    def rank(self) -> Priority:
+        """How important it is to what is kept, if it takes an idle agent: aged, as much as priority 1."""
+        return min(self.priority, 1) if self.aged else self.priority
 
     @property
     def workflow(self) -> WorkflowId:
@@ -117,7 +123,7 @@ class Agent:
 
     def admits(self, waits: Waits) -> bool:
         """Whether it is fit for the task, and not kept for something more important."""
-        return self.fits(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
+        return self.fits(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
 
     def takes(self, waits: Waits) -> bool:
         """Whether it is idle and may take this task now."""
@@ -233,6 +239,7 @@ def refill(told: Told, floor: Floor) -> None:
     told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
     told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
     told.reserved = {a.reserved_for.job.attempt.task: a.name for a in floor.fleet if a.reserved_for is not None}
+    told.serial = max([told.serial, *[waits.aged for waits in told.line.values()]])
     told.kept_places = dict(floor.succession._of)
     told.kept_locks = dict(floor.line.locks._kept)
     told.entered = {t: p - floor._places for row in floor.inside.values() for p, t in row if floor.is_inside(p, t)}
@@ -245,7 +252,7 @@ def refill(told: Told, floor: Floor) -> None:
 def _waits(waiting: Waiting) -> Waits:
     return Waits(
         waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.own, waiting.lock, waiting.since,
-        waiting.home, waiting.aged is not None,
+        waiting.home, waiting.aged_turn if waiting.aged is not None else 0,
     )  # fmt: skip
 
 

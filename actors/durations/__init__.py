@@ -1,0 +1,1 @@
+"""How long tasks take: distributions, and the file that names them."""
