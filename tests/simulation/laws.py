@@ -30,7 +30,7 @@ from actors.messages import (
     TasksReady,
     TaskWithdrawn,
 )
-from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason, TaskKey
+from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, Priority, StopReason, TaskKey
 from tests.simulation.moves import Move
 from tests.simulation.places import age, startable, weigh
 from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
@@ -50,6 +50,8 @@ class Laws:
         self.sees = True
         self.cancelled: set[object] = set()
         """Attempts that were told to give way."""
+        self._freed_for: dict[AgentName, tuple[Priority, int]] = {}
+        """How important is what agents were being freed for when the round began: no aged task's agents, these."""
         self._urgent: Waits | None = None
         """For whom the attempt that is told to give way does so."""
 
@@ -135,6 +137,7 @@ class Laws:
         told = self.told
         age(told, now)
         weigh(told)
+        self._freed_for = {name: told.line[task].key for task, name in told.reserved.items()}
         done = 0
         for move in moves:
             self._ordered(effects[done : move.since], now)
@@ -271,8 +274,9 @@ class Laws:
         sooner = all(chosen is other or chosen.key < other.key for other in due)
         rule("law 2", sooner, lambda: f"{chosen.job.task_id} starts on {agent.name}, which was freed for {due}")
         for other in told.line.values():
-            if due and due[0].key < other.key:
-                continue
+            freed_for = [waits.key for waits in due] + [self._freed_for.get(agent.name, other.key)]
+            if other.key > chosen.key and min(freed_for) < other.key:
+                continue  # Its turn comes only because it has aged, and so it takes no such agent.
             if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
                 if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent, due)):
                     continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
