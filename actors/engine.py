@@ -261,7 +261,7 @@ class Engine:
         return found
 
     def agents(self) -> list[dict[str, Any]]:
-        """Every agent: ``name``, ``state``, ``task``, ``priority`` (what it counts as), ``inherited_from``, ``capabilities``, ``incarnation``."""
+        """By agent: ``name state task capabilities incarnation``, the ``priority`` it counts as, ``inherited_from``."""
         found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
         return found
 
