@@ -77,10 +77,10 @@ class Instances:
         taken = state.taken.get(entity)
         if taken is None:  # The usual case: one workflow for the entity in this second.
             state.taken[entity] = names
-            return Origin(self.store_id, workflow.id, entity, second)
+            return Origin(self.store_id, workflow.id, entity, state.second)  # One number for all of this second.
         state.note(state.taken, entity)
         state.taken[entity] = taken + names
-        return Origin(self.store_id, workflow.id, entity, second, 1 + max(map(taken.count, names)))
+        return Origin(self.store_id, workflow.id, entity, state.second, 1 + max(map(taken.count, names)))
 
     def launch(self, instance: Instance, now: Instant) -> None:
         self._out.instance_change(ChangeType.INSTANCE_CREATED, now, instance)

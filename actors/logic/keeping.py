@@ -97,7 +97,10 @@ class Keeping:
         return []
 
     def quarantined(self, message: ToKeeper, error: ErrorInfo, now: Instant) -> list[Effect]:
-        """What must follow because this message crashed twice; of many parts, the others are acted on."""
+        """What must follow because this message crashed twice; of many parts, the others are acted on.
+
+        For a new logic that has taken nothing since that crash: the state knows which part was in hand.
+        """
         in_hand = self.state.in_hand  # None if it was not in any of them: then it is all of it.
         self.state.begin()
         match message:
