@@ -144,6 +144,21 @@ def test_one_that_hangs_is_noticed_within_two_seconds_and_replaced(
     assert works.book("a") == [1, 2, 3], "the old one has neither done nor taken anything since"
 
 
+def test_one_that_was_replaced_and_still_hangs_is_named_when_the_engine_stops(
+    company: Start, gate: threading.Event
+) -> None:
+    works = company("a")
+    hang(works, "a", Add(1), gate)
+    old = works.actor("a")
+    Watched(works).look(times=10)
+    assert works.book("a") == [1]
+
+    assert works.stop() == ["a"]
+
+    gate.set()
+    assert old.gone(BOUND_S)
+
+
 def test_one_that_comes_back_while_it_is_being_replaced_takes_nothing_more(
     company: Start, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
