@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
-from actors.logic.ready import Waiting
+from actors.logic.ready import Need, Waiting
 from actors.model import ALL, AgentName, AttemptId, Instant, Job, Priority, StopReason
 
 
@@ -136,6 +136,12 @@ class Kind:
             heapq.heappop(heap)
         return None
 
+    def idle(self) -> list[Agent]:
+        """All that have nothing to do, in no order."""
+        entries = [(token, agent) for _, token, agent in self.free]
+        entries += [(token, agent) for _, _, token, agent in self.held]
+        return [agent for token, agent in entries if agent.token == token]
+
     def first_victim(self) -> Running | None:
         """The least important attempt that may be preempted; of equals, the latest started."""
         heap = self.victims
@@ -255,6 +261,17 @@ class Fleet:
             agent = kind.first_held()
             if agent is not None and agent.hold is not None and priority <= agent.hold[1]:
                 return agent
+        return None
+
+    def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
+        """An idle agent that was not freed for more important work; rarely is the one found such a one."""
+        if found.reserved_for is None or waiting.key < found.reserved_for.key:
+            return found
+        for kind in self.fitting(need.capabilities):
+            for agent in kind.idle():
+                held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
+                if not held and (agent.reserved_for is None or waiting.key < agent.reserved_for.key):
+                    return agent
         return None
 
     def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:

@@ -60,8 +60,8 @@ class Floor:
         self.limits = {w.id: w.max_concurrent for w in workflows.values() if w.max_concurrent is not None}
         self.taken: Counter[WorkflowId] = Counter()
         """Attempts per workflow that run, are being stopped or set aside, or have an agent reserved."""
-        self.inside: dict[WorkflowId, deque[TaskKey]] = {workflow: deque() for workflow in self.limits}
-        """Who took a place of a limited workflow, the longest ago first; those that left it again too."""
+        self.inside: dict[WorkflowId, deque[tuple[int, TaskKey]]] = {workflow: deque() for workflow in self.limits}
+        """Who took which place of a limited workflow, the longest ago first; those that left it again too."""
         self.succession = Succession()
         self.held: set[WorkflowId] = set()
         self.running: dict[TaskKey, Running] = {}
@@ -76,6 +76,7 @@ class Floor:
         self.no_room: list[Running] = []
         """Attempts that could only be suspended, and there was no room."""
         self._serial = 0
+        self._places = 0
 
     def arrived(self, name: AgentName, incarnation: int) -> None:
         """An agent is there, for the first time or as its next incarnation."""
@@ -91,12 +92,15 @@ class Floor:
         self.aging.watch(waiting)
 
     def assign(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
+        place = 0
         if waiting.reserved is not None:
+            place = waiting.place
             self.unreserve(waiting)
         if agent.reserved_for is not None:  # It became free, and something more important came first.
             self.unreserve(agent.reserved_for)
         self.line.remove(waiting)
         running = self.seat(waiting, agent, now)
+        waiting.place = place or waiting.place  # The one that it had while its agent was being freed.
         resumed = waiting.home is not None
         if resumed:
             self.suspended -= 1
@@ -144,6 +148,12 @@ class Floor:
     def lay_aside(self, running: Running) -> None:
         """It counts against its workflow's limit until it ends, and has no agent any more."""
         self.set_aside[running.attempt] = running
+        self.line.changed["limit", running.job.workflow] = None
+
+    def stop(self, running: Running, reason: StopReason) -> None:
+        """It is to stop: its place will be free soon, whoever waits for that."""
+        running.stopping = reason
+        self.line.changed["limit", running.job.workflow] = None
 
     def send_off(self, running: Running) -> None:
         running.sent = True
@@ -170,18 +180,20 @@ class Floor:
         self.count(workflow, 1)
         limit = self.limits.get(workflow)
         if limit is not None:
+            self._places += 1
+            waiting.place = self._places
             inside = self.inside[workflow]
-            inside.append(task)
+            inside.append((waiting.place, task))
             if len(inside) > 64 + 4 * limit:
-                self.inside[workflow] = deque(one for one in dict.fromkeys(inside) if self.is_inside(one))
+                self.inside[workflow] = deque(one for one in inside if self.is_inside(*one))
 
-    def is_inside(self, task: TaskKey) -> bool:
-        """Whether it has a place that it will leave by running on."""
+    def is_inside(self, place: int, task: TaskKey) -> bool:
+        """Whether it has this place still, and will leave it by running on."""
         running = self.running.get(task)
         if running is not None:
-            return running.stopping is None
+            return running.stopping is None and running.waiting.place == place
         waiting = self.line.get(task)
-        return waiting is not None and waiting.reserved is not None
+        return waiting is not None and waiting.reserved is not None and waiting.place == place
 
     def take_over(self, waiting: Waiting, agent: Agent, now: Instant) -> None:
         """An agent that was being freed for something less important is freed for this."""
@@ -197,7 +209,7 @@ class Floor:
             self.no_room.append(victim)
             return
         self.preemptions += 1
-        victim.stopping = StopReason.PREEMPT
+        self.stop(victim, StopReason.PREEMPT)
         victim.preempted_by = waiting
         self.reserve(waiting, victim.agent, now)
         if not victim.sent:  # Assigned, but not released yet: nothing has run.

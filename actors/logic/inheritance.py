@@ -105,9 +105,10 @@ class Inheritance:
         if workflow in floor.held or workflow not in floor.limits or floor.taken[workflow] < floor.limits[workflow]:
             return None, None
         inside = floor.inside[workflow]
-        while inside and not floor.is_inside(inside[0]):
+        while inside and not floor.is_inside(*inside[0]):
             inside.popleft()
-        return (inside[0] if inside else None), floor.line.first_of(workflow)
+        waiter = floor.line.first_of(workflow, lambda needed: bool(floor.fleet.fitting(needed)))
+        return (inside[0][1] if inside else None), waiter
 
     def _refresh(self, task: TaskKey) -> None:
         """Let it count as what it is by itself or inherits, whichever is more important."""

@@ -67,7 +67,7 @@ class Orders:
         if not running.sent:
             floor.drop_unsent(running, reason, now)
             return
-        running.stopping = reason
+        floor.stop(running, reason)
         floor.tell(running.agent.name, CancelAttempt(running.attempt, reason, running.job.task.grace_ms))
 
     def change_priority(self, task: TaskKey, priority: Priority) -> None:
@@ -111,6 +111,6 @@ class Orders:
             if not running.sent:
                 floor.drop_unsent(running, StopReason.SHUTDOWN, running.assigned_at)
                 continue
-            running.stopping = StopReason.SHUTDOWN
+            floor.stop(running, StopReason.SHUTDOWN)
             grace = min(running.job.task.grace_ms, 100) if self._stop_grace else 0
             floor.tell(running.agent.name, CancelAttempt(running.attempt, StopReason.SHUTDOWN, grace))

@@ -60,6 +60,8 @@ def next_move(line: ReadyLine, fleet: Fleet) -> Move | None:
         if not need.aged and not fleet.can_serve(waiting.priority):
             return None  # Who comes after it is no more important, and the aged have had their turn.
         idle = fleet.idle_for(need.capabilities, waiting.rank(need))
+        if need.aged and idle is not None:
+            idle = fleet.idle_for_aged(waiting, need, idle)
         if idle is not None:
             due = idle.reserved_for
             return Assign(due if due is not None and due.key < waiting.key else waiting, idle)

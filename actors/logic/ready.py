@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from actors.logic.locks import Locks
@@ -129,7 +129,7 @@ class ReadyLine:
         lock = waiting.lock
         if lock is not None:
             self.locks.take(lock, waiting.job.attempt.task)
-            self.changed["lock", lock] = None
+            self._touch_lock(lock)
 
     def leave_lock(self, task: TaskKey) -> None:
         """The task's lock is free, if it held one; its waiters may have it."""
@@ -192,11 +192,14 @@ class ReadyLine:
             return Front(slot[2], shelf.need)
         return None
 
-    def first_of(self, workflow: WorkflowId) -> Waiting | None:
-        """The most important task of the workflow that waits for no lock and has no reservation."""
+    def first_of(self, workflow: WorkflowId, able: Callable[[frozenset[str]], bool]) -> Waiting | None:
+        """The most important task of the workflow that waits for no lock and has no reservation.
+
+        ``able`` says whether any agent has these capabilities: of the others nobody waits for a place.
+        """
         best: Slot | None = None
         for shelf in self._of_workflow.get(workflow, ()):
-            if not (shelf.need.reserved or shelf.need.aged):
+            if not (shelf.need.reserved or shelf.need.aged) and able(shelf.need.capabilities):
                 slot = shelf.first()
                 if slot is not None and (best is None or slot < best):
                     best = slot
@@ -246,8 +249,15 @@ class ReadyLine:
         if self.rows.push(lock, shelf.need, slot, 64 + 2 * len(self._tasks)):
             self._offer_row(lock, shelf.need)
 
-    def _offer_rows(self, lock: str) -> None:
+    def _touch_lock(self, lock: str) -> None:
+        """Who waits for it, and who waits for places because it is to be had, may be others now."""
         self.changed["lock", lock] = None
+        for need in self.rows.needs(lock):
+            if need.workflow in self._ceilings:
+                self.changed["limit", need.workflow] = None
+
+    def _offer_rows(self, lock: str) -> None:
+        self._touch_lock(lock)
         for need in self.rows.needs(lock):
             self._offer_row(lock, need)
 

@@ -37,6 +37,7 @@ class Waiting:
         "order",
         "own",
         "paused",
+        "place",
         "preemptions",
         "priority",
         "reserved",
@@ -65,6 +66,8 @@ class Waiting:
         """The agent that suspended its attempt, which is alive; None: its next attempt is new."""
         self.paused = 0
         """Nanoseconds its attempt has stood still in all."""
+        self.place = 0
+        """Its place below its workflow's limit: the number of the one that it took last."""
         self.alive = True
         task = ready.job.task
         self.need = Need(ready.job.workflow, task.capabilities, task.preempts, reserved=False)

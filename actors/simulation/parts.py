@@ -66,7 +66,8 @@ class Parts:
             case "keeper":
                 return Keeping(self.definitions, calendar=self.calendar, store_id="simulation")
             case "scheduler":
-                return Scheduling(self.definitions.workflows, self.agent_names)
+                starvation_ms = self.definitions.settings.starvation_ms
+                return Scheduling(self.definitions.workflows, self.agent_names, starvation_ms=starvation_ms)
             case "router":
                 return Routing(self.definitions, "run")
             case _:

@@ -132,7 +132,8 @@ class Storm:
         elif name == KEEPER:
             logic = type(old)(definitions, calendar=parts.calendar, store_id="simulation", state=old.state)
         elif name == SCHEDULER:
-            logic = Scheduling(definitions.workflows, parts.agent_names, generation=crashes)
+            aging = definitions.settings.starvation_ms
+            logic = Scheduling(definitions.workflows, parts.agent_names, starvation_ms=aging, generation=crashes)
         elif name == ROUTER:
             logic = Routing(definitions, "run", generation=crashes)
         else:

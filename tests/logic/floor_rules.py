@@ -58,7 +58,7 @@ def check_inherited(scheduling: Scheduling) -> None:
     counts = {task: each.own for task, each in one.items()}
     heirs = {("lock", lock): task for lock, task in floor.line.locks.holders.items()}
     for workflow, limit in floor.limits.items():
-        inside = [task for task in floor.inside[workflow] if floor.is_inside(task)]
+        inside = [task for place, task in floor.inside[workflow] if floor.is_inside(place, task)]
         if inside and floor.taken[workflow] >= limit:
             heirs["limit", workflow] = inside[0]
     while True:
@@ -80,7 +80,8 @@ def _waits_for(floor: Floor, waiting: Waiting, priority: int) -> tuple[str, str]
         return None
     if lock is not None and not floor.line.locks.open_to(lock, waiting.job.attempt.task, priority):
         return ("lock", lock) if floor.fleet.fitting(waiting.need.capabilities) else None
-    return ("limit", str(workflow)) if workflow in floor.limits else None
+    fit = floor.fleet.fitting(waiting.need.capabilities)
+    return ("limit", str(workflow)) if workflow in floor.limits and fit else None
 
 
 def _check_counts(floor: Floor) -> None:

@@ -19,8 +19,10 @@ from actors.messages import (
     CancelAttempt,
     ChangePriority,
     EndSuspended,
+    ExplainWaiting,
     HoldWorkflow,
     MinRuntimeOver,
+    ReadQueues,
     ResumeAttempt,
     ReviseTasks,
     RunAttempt,
@@ -28,7 +30,9 @@ from actors.messages import (
     TasksReady,
     TaskWithdrawn,
 )
-from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason
+from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason, TaskKey
+from tests.simulation.moves import Move
+from tests.simulation.places import age, startable, weigh
 from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
 
 
@@ -46,8 +50,8 @@ class Laws:
         self.sees = True
         self.cancelled: set[object] = set()
         """Attempts that were told to give way."""
-        self._before: dict[Any, AgentName] = {}
-        self._now_reserved: dict[Any, AgentName] = {}
+        self._urgent: Waits | None = None
+        """For whom the attempt that is told to give way does so."""
 
     # --- when the scheduler crashes --------------------------------------------------------------
 
@@ -55,10 +59,9 @@ class Laws:
         """The scheduler knows nothing any more, and so it must order nothing until it does again."""
         self.sees = False
 
-    def see_again(self, floor: Floor, reserved: dict[Any, AgentName]) -> None:
+    def see_again(self, floor: Floor) -> None:
         """It has gathered what is; that much is taken from it, and what follows is judged again."""
         refill(self.told, floor)
-        self.told.reserved = reserved
         self.sees = True
 
     def _only_hears(self, message: Any, effects: list[Effect]) -> None:
@@ -86,16 +89,22 @@ class Laws:
                 for attempt in recorded:
                     told.recorded(attempt)
                 for ready in tasks:
-                    told.ready(ready)
+                    told.ready(ready, now)
             case AgentReady(name, incarnation):
                 told.arrived(name, incarnation)
             case ChangePriority(task, priority):
                 if task in told.line:
-                    told.line[task].priority = priority
+                    told.line[task].own = priority
                 if task in told.runs:
-                    told.runs[task].priority = priority
+                    told.runs[task].own = priority
             case HoldWorkflow(workflow, held):
                 (told.held.add if held else told.held.discard)(workflow)
+                if held:
+                    freed_for = {task: told.line[task].workflow for task in told.reserved if task in told.line}
+                    for task in [task for task, other in freed_for.items() if other == workflow]:
+                        del told.reserved[task]
+            case ReadQueues() | ExplainWaiting():
+                weigh(told)  # It looks at what everybody counts as, so it works that out.
             case MinRuntimeOver(attempt):
                 runs = told.runs.get(attempt.task)
                 if runs is not None and runs.job.attempt == attempt:
@@ -112,21 +121,73 @@ class Laws:
         if isinstance(message, AgentDied) and message.incarnation >= told.agents[message.agent].incarnation:
             told.agents[message.agent].present = False
             told.agents[message.agent].hold = None
+            told.not_freed(message.agent)
+        told.reserved = {task: name for task, name in told.reserved.items() if task in told.line}
 
-    def settled(self, effects: list[Effect], reserved: dict[Any, AgentName], now: Instant) -> None:
-        """It has decided; ``reserved`` is for whom agents are being freed now, by task."""
+    def settled(
+        self, effects: list[Effect], moves: list[Move], reserved: dict[TaskKey, AgentName], now: Instant
+    ) -> None:
+        """It has decided by these moves; ``reserved`` is for whom agents are being freed now, by task."""
         if not self.sees:
             orders = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, RunAttempt)]
             rule("rebuilding", not orders, lambda: f"{orders} while nothing is known")
             return
         told = self.told
-        self._before = told.reserved
-        told.reserved = {task: name for task, name in told.reserved.items() if task in told.line}
-        self._now_reserved = reserved
-        self._ordered(effects, now)
-        told.reserved = reserved
+        age(told, now)
+        weigh(told)
+        done = 0
+        for move in moves:
+            self._ordered(effects[done : move.since], now)
+            self._move(move, effects[move.since : move.until], now)
+            done = move.until
+            weigh(told)
+        self._ordered(effects[done:], now)
+        rule("S7", told.reserved == reserved, lambda: f"agents are on their way for {reserved}, not {told.reserved}")
         self._check_reservations()
         self._check_complete()
+
+    def _move(self, move: Move, effects: list[Effect], now: Instant) -> None:
+        """One decision, before and after."""
+        told, waits, agent = self.told, self.told.line.get(move.task), self.told.agents[move.agent]
+        rule("S1", waits is not None, f"{move.task} does not wait")
+        assert waits is not None
+        id_ = waits.job.task_id
+        idle = move.kind == "assign"
+        rule("law 1", startable(told, waits, idle=idle), lambda: f"{id_} may not start: {move}")
+        if idle:
+            self._nobody_first(waits, agent)
+            told.not_freed(move.agent)
+            self._ordered(effects, now)
+            rule("law 1", move.task in told.runs, lambda: f"{id_} has an agent and is not told so")
+            return
+        rule("S7", move.task not in told.reserved, lambda: f"{id_}: two agents are freed for it")
+        rule("law 6", waits.job.task.preempts, lambda: f"{id_} must not preempt")
+        rule("law 2", agent.fits(waits.job), lambda: f"{id_} cannot use {move.agent}")
+        free = [other.name for other in told.agents.values() if other.takes(waits)]
+        rule("law 2", not free, lambda: f"{id_} has {move.agent} freed beside {free}")
+        if move.kind == "take_over":
+            self._taken_over(waits, agent)
+        else:
+            runs = agent.runs
+            rule("law 2", runs is not None, lambda: f"{id_} preempts nobody on {move.agent}")
+            assert runs is not None
+            self._urgent = waits
+            if told.may_give_way(runs):
+                self._worst_victim(waits, runs)
+                self._ordered(effects, now)
+                told.reserved[move.task] = move.agent
+            else:
+                rule("law 5", not effects, lambda: f"{runs.job.task_id} gives way to {id_}, and may not")
+            self._urgent = None
+
+    def _taken_over(self, waits: Waits, agent: Agent) -> None:
+        told, id_ = self.told, waits.job.task_id
+        before = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
+        rule("law 2", all(waits.key < other.key for other in before), lambda: f"{id_} takes over from {before}")
+        runs = agent.runs
+        rule("S7", runs is None or runs.stopping is not None, lambda: f"{agent.name} is not being freed")
+        told.not_freed(agent.name)
+        told.reserved[waits.task] = agent.name
 
     # --- what it orders --------------------------------------------------------------------------
 
@@ -169,7 +230,7 @@ class Laws:
             case EndSuspended(attempt):
                 self._end_suspended(attempt)
             case AttemptParked(attempt):
-                self._park(attempt, again=message.again)
+                self._park(attempt, message.at, again=message.again)
             case AttemptClosed():
                 self._close(message)
             case AttemptSetAside(attempt, _, replaced):
@@ -189,41 +250,46 @@ class Laws:
         rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
         rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
-        mere = agent.strict and not waits.inherits
-        rule("law 7", agent.hold is None or not mere or waits.priority <= agent.hold[1], lambda: f"{name} is held")
-        rule(
-            "law 9",
-            not sent or waits.inherits or job.priority == waits.priority,
-            lambda: f"{job.task_id} runs at an older priority",
-        )
-        told.reserved.pop(task, None)
+        rule("law 7", agent.hold is None or waits.rank <= agent.hold[1], lambda: f"{name} is held")
+        rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
         rule("limit", waits.workflow not in told.held, lambda: f"{waits.workflow} is held")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
         own = [*told.runs.values(), *told.aside.values()]
         count = sum(r.job.workflow == waits.workflow for r in own)
         rule("limit", limit is None or count < limit, lambda: f"{waits.workflow} runs {count} of {limit} and starts")
-        self._nobody_first(waits, agent)
+        rule("law 1", startable(told, waits), lambda: f"{job.task_id} may not start")
+        told.reserved.pop(task, None)
         told.assign(task, name, now, sent=sent)
 
     def _nobody_first(self, chosen: Waits, agent: Agent) -> None:
-        """Law 1: no more important startable task could have used that agent."""
+        """Law 1: no more important startable task could have used that agent.
+
+        Law 5: neither could one that has aged, except an agent that was freed for more important work.
+        """
         told = self.told
+        due = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
+        sooner = all(chosen is other or chosen.key < other.key for other in due)
+        rule("law 2", sooner, lambda: f"{chosen.job.task_id} starts on {agent.name}, which was freed for {due}")
         for other in told.line.values():
-            if other.key < chosen.key and agent.fits(other.job) and told.startable(other):
-                if chosen.inherits or other.inherits or self._blocked_meanwhile(other, chosen):
-                    continue
+            if due and due[0].key < other.key:
+                continue
+            if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
+                if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent, due)):
+                    continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
                 rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
                     f"before {other.job.task_id} {other.key}")  # fmt: skip
 
-    def _blocked_meanwhile(self, other: Waits, chosen: Waits) -> bool:
-        """Whether a place below its limit was reserved for another task in this very round."""
-        limit = self.told.definitions.workflows[other.workflow].max_concurrent
-        if limit is None or other.job.attempt.task in self._now_reserved:
-            return False
-        claims = {t for t in [*self._before, *self._now_reserved] if t in self.told.line}
-        claimed = sum(self.told.line[t].workflow == other.workflow for t in claims)
-        own = [*self.told.runs.values(), *self.told.aside.values()]
-        return sum(r.job.workflow == other.workflow for r in own) + claimed >= limit
+    def _hidden(self, aged: Waits, agent: Agent, due: list[Waits]) -> bool:
+        """Whether one of its workflow and needs has waited longer and is not important enough for that agent."""
+        told, task = self.told, aged.job.task
+        for other in told.line.values():
+            like = 0 < other.aged < aged.aged and other.workflow == aged.workflow
+            like = like and other.job.task.capabilities == task.capabilities
+            freed = bool(due) and due[0].key < other.key
+            if like and other.job.task.preempts == task.preempts and other.priority > aged.priority:
+                if freed or not startable(told, other) or not agent.admits(other):
+                    return True
+        return False
 
     def _preempt(self, name: AgentName, attempt: Any, now: Instant, *, suspend: bool) -> None:
         told = self.told
@@ -241,21 +307,12 @@ class Laws:
         agent = told.agents[name]
         better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
                   and agent.fits(w.job) and w.workflow not in told.held]  # fmt: skip
-        rule(
-            "law 2",
-            bool(better) or self._somebody_inherits(),
-            lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}",
-        )
-        urgent = next((told.line[t] for t, n in self._now_reserved.items() if n == name and t in told.line), None)
-        if urgent is not None and not urgent.inherits and not runs.inherits:
-            self._worst_victim(urgent, runs)
+        rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
+        rule("law 2", self._urgent is not None, lambda: f"{job.task_id} gives way, and nobody decided so")
         told.preemptions += 1
         if not suspend:
             self.cancelled.add(attempt)
         runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
-
-    def _somebody_inherits(self) -> bool:
-        return any(waits.inherits for waits in self.told.line.values())
 
     def _worst_victim(self, urgent: Waits, victim: Runs) -> None:
         """Law 2: strictly lower, the lowest, of equals the latest started; and only beside no free agent."""
@@ -263,29 +320,33 @@ class Laws:
         names = f"{victim.job.task_id} ({victim.priority}) for {urgent.job.task_id} ({urgent.priority})"
         rule("law 2", victim.priority > urgent.priority, names)
         for runs in told.runs.values():
-            if runs.inherits or not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
+            if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
                 continue
             worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
             rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
-        free = [agent.name for agent in told.agents.values() if agent.takes(urgent)]
-        rule("law 2", not free, lambda: f"{names}, beside {free}")
+        for other in told.line.values():
+            if other.key < urgent.key and other.task not in told.reserved and other.job.task.preempts:
+                sooner = told.agents[victim.agent].fits(other.job) and startable(told, other, idle=False)
+                rule("law 2", not sooner, lambda other=other: f"{names}, and {other.job.task_id} {other.key} waits")
 
     def _end_suspended(self, attempt: Any) -> None:
         told = self.told
         if attempt in told.ending:
             return  # Told again, because the agent crashed.
-        if told.line.pop(attempt.task, None) is None:  # Cancelled while it was being suspended, or going on.
+        waits = told.line.pop(attempt.task, None)
+        lock = waits.lock if waits is not None else told.runs[attempt.task].waited.lock
+        if waits is None:  # Cancelled while it was being suspended, or going on.
             runs = told.runs[attempt.task]
             known = self._suspended.pop(attempt, None) is not None or self._dead(runs)
             rule("S3", known, f"{attempt} is not suspended")
             told.freed(runs, held=False)
-        told.ending.add(attempt)
+        told.ending[attempt] = lock
 
     def _dead(self, runs: Runs) -> bool:
         """Whether the agent that it had has told of its death."""
         return self._died.get(runs.agent, 0) >= runs.incarnation
 
-    def _park(self, attempt: Any, *, again: bool) -> None:
+    def _park(self, attempt: Any, since: Instant, *, again: bool) -> None:
         told = self.told
         runs = told.runs.get(attempt.task)
         report = self._suspended.pop(attempt, None)
@@ -299,9 +360,9 @@ class Laws:
             rule("S2", report.incarnation == runs.incarnation and report.agent == runs.agent, "another incarnation")
         told.freed(runs, held=False)
         old, more = runs.waited, 0 if again else 1
-        parked = Waits(old.job, old.order, old.preemptions + more, runs.priority, home=runs.agent)
-        parked.inherits = runs.inherits
-        told.line[attempt.task] = parked
+        told.line[attempt.task] = Waits(
+            old.job, old.order, old.preemptions + more, runs.priority, runs.own, old.lock, since, home=runs.agent
+        )
 
     def _close(self, message: AttemptClosed) -> None:
         told, attempt = self.told, message.attempt
@@ -323,13 +384,12 @@ class Laws:
             told.freed(runs, held=True)
         elif attempt in told.aside:
             rule("law 3", message.outcome.kind is not OutcomeKind.COMPLETED, f"{attempt} was fenced")
-            gone = told.aside.pop(attempt)
-            told.places[attempt] = (gone.job.workflow, gone.priority)
+            del told.aside[attempt]
         elif attempt.task in told.line and told.line[attempt.task].job.attempt == attempt:
             rule("law 3", told.line.pop(attempt.task).home is not None, f"{attempt} had not begun")
         else:
             rule("S4", attempt in told.ending, f"{attempt} is closed twice")
-            told.ending.discard(attempt)
+            del told.ending[attempt]
 
     def _set_aside(self, attempt: Any, *, replaced: bool) -> None:
         told = self.told
@@ -338,7 +398,9 @@ class Laws:
         runs = told.runs[attempt.task]
         rule("S3", attempt in self._stuck, f"{attempt} is set aside and not stuck")
         runs.stuck = True
-        if replaced:
+        if not replaced:
+            told.not_freed(runs.agent)
+        else:
             rule("S6", len(told.aside) < len(told.agents), "too many are set aside")
             told.freed(runs, held=False)
             told.agents[runs.agent].present = False
@@ -364,19 +426,20 @@ class Laws:
         """Laws 1 and 2: nobody waits beside an idle agent, or for an attempt that could give way."""
         told = self.told
         for waits in told.line.values():
-            if not told.startable(waits):
+            if not startable(told, waits):
                 continue
             id_ = waits.job.task_id
             free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
             rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
-            if waits.job.task.preempts and not waits.inherits and waits.job.attempt.task not in told.reserved:
+            urgent = waits.job.task.preempts and startable(told, waits, idle=False)
+            if urgent and waits.job.attempt.task not in told.reserved:
                 self._check_urgent(waits)
 
     def _check_urgent(self, waits: Waits) -> None:
         told = self.told
         for runs in told.runs.values():
             agent = told.agents[runs.agent]
-            if runs.inherits or not agent.fits(waits.job) or runs.priority <= waits.priority:
+            if not agent.fits(waits.job) or runs.priority <= waits.priority:
                 continue
             names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
             rule("law 2", not told.may_give_way(runs), names)
@@ -384,7 +447,7 @@ class Laws:
                 claimed = [t for t, name in told.reserved.items() if name == runs.agent]
                 rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
                 first = told.line[claimed[0]]
-                rule("law 2", first.inherits or first.key < waits.key, f"{names}, which is freed for less")
+                rule("law 2", first.key < waits.key, f"{names}, which is freed for less")
 
     def slots(self, shown: dict[str, Any], *, crashed: bool) -> None:
         """S6: what the scheduler counts is what there is."""

@@ -26,6 +26,7 @@ from actors.simulation.runner import Action
 from actors.simulation.watching import Watcher
 from actors.views import Record
 from tests.simulation.laws import Laws
+from tests.simulation.moves import Moves
 from tests.simulation.told import rule
 
 TIMER = "timer"
@@ -39,6 +40,7 @@ class Observer(Watcher):
         self.seen: Counter[str] = Counter()
         """How often something interesting happened: coverage."""
         self.crashes: Counter[str] = Counter()
+        self.moves = Moves()
         self.answers: dict[ReplyId, Any] = {}
         self.asked: list[ReplyId] = []
         self.records: dict[str, Record] = {}
@@ -63,6 +65,7 @@ class Observer(Watcher):
         """These are the logics and actions it looks at."""
         self.parts = parts
         self.laws = Laws(self.definitions, parts.agent_names)
+        self.moves.listen(parts.logics[SCHEDULER].floor)
 
     # --- messages --------------------------------------------------------------------------------
 
@@ -161,12 +164,12 @@ class Observer(Watcher):
             assert self.laws is not None
             assert self.parts is not None
             scheduling = self.parts.logics[SCHEDULER]
+            moves = self.moves.taken()
             if not self.laws.sees and scheduling.knows:
-                self.laws.see_again(scheduling.floor, self._reserved())
+                self.laws.see_again(scheduling.floor)
             else:
-                if self.laws.sees:
-                    self.laws.told.inherit(scheduling.floor)
-                self.laws.settled(effects, self._reserved(), self.parts.now)
+                self.laws.settled(effects, moves, self._reserved(), self.parts.now)
+            self.moves.listen(scheduling.floor)
 
     def _reserved(self) -> dict[TaskKey, AgentName]:
         assert self.parts is not None

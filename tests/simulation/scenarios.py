@@ -21,6 +21,7 @@ from actors.simulation.choices import Choices
 from tests.logic.flows import group, on_data, task, workflow
 
 ENTITIES = ("a", "b", "c", "d")
+LOCKS = ("{entity.id}", "everybody", "{workflow.id}", "{task.id}-{entity.id}")
 FILLER = "study"
 """The workflow that keeps every agent busy from the start: preemption is a question only in a full engine."""
 
@@ -45,6 +46,7 @@ def scenario(choices: Choices) -> Scenario:
         max_infra_losses=1 + choices.pick(3),
         max_lined_up=(3, 1_000)[choices.pick(2)],
         max_waiting_events=(1_000, 3)[choices.pick(2)],
+        starvation_ms=(None, None, 40)[choices.pick(3)],
     )
     count = sum(g.count for g in groups)
     return Scenario(Definitions({w.id: w for w in workflows}, settings), count)
@@ -95,8 +97,10 @@ def _task(name: str, after: tuple[str, ...], choices: Choices) -> tuple[Task, tu
         fields["preempts"] = False
     if pick(6) == 1:
         fields["queue_timeout_ms"] = 40
-    if pick(4) == 1:
+    if pick(3) == 1:
         fields["priority"] = pick(8)
+    if pick(3) == 1:
+        fields["lock"] = LOCKS[pick(len(LOCKS))]
     return task(name, after=after, **fields)
 
 

@@ -8,6 +8,7 @@ from actors.simulation.ledger import AgentLedger, OpenAsks
 from tests.simulation.faults import FAULTS, planted
 from tests.simulation.seeds import replay, report, run_seed, run_seeds
 
+pytestmark = pytest.mark.timeout(300)
 ORDINARY = 300
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 300
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_three_hundred_storms_break_no_rule_and_see_what_is_interesting() -> None:
     seen, failed = run_seeds(range(SEEDS))
 

@@ -1,7 +1,8 @@
 """What the scheduler has been told and has ordered so far, kept by messages alone.
 
 It is the observer's own account, not the scheduler's: who waits, who has an agent, which
-agents are there. ``laws`` asks it whether what the scheduler orders is lawful.
+agents are there. ``laws`` asks it whether what the scheduler orders is lawful, ``places`` what
+is held and kept and how important everybody counts.
 """
 
 from __future__ import annotations
@@ -46,18 +47,36 @@ class Waits:
     order: int
     preemptions: int
     priority: Priority
+    """What it counts as: its own, or what it inherits."""
+    own: Priority
+    lock: str | None
+    since: Instant
     home: AgentName | None = None
     """Where its attempt is suspended, if it is."""
-    inherits: bool = False
-    """It counts as more important than it is by itself (law 8), or did a moment ago."""
+    aged: int = 0
+    """Its place among those that have aged; 0: it has not."""
 
     @property
     def key(self) -> tuple[Priority, int]:
         return (self.priority, self.order)
 
     @property
+    def turn(self) -> tuple[float, int]:
+        """Its place in the order of starting: aged, behind priority 0 and before all others."""
+        return min((0.5, self.aged), self.key) if self.aged else self.key
+
+    @property
+    def rank(self) -> Priority:
+        """How important it is to what is kept, if it takes an idle agent: aged, as much as priority 1."""
+        return min(self.priority, 1) if self.aged else self.priority
+
+    @property
     def workflow(self) -> WorkflowId:
         return self.job.workflow
+
+    @property
+    def task(self) -> TaskKey:
+        return self.job.attempt.task
 
 
 @dataclass
@@ -70,13 +89,13 @@ class Runs:
     serial: int
     since: Instant
     priority: Priority
+    own: Priority
     sent: bool
     stopping: StopReason | None = None
     suspending: bool = False
     stuck: bool = False
     ripe: bool = True
     """It has run for its ``min_runtime_ms``, as far as the scheduler was told."""
-    inherits: bool = False
 
     @property
     def job(self) -> Job:
@@ -98,17 +117,17 @@ class Agent:
     runs: Runs | None = None
     hold: tuple[AttemptId, Priority] | None = None
     """Law 7: until that attempt's end is recorded, for work at least as important only."""
-    strict: bool = True
-    """Whether it is known how important that is: not, if the attempt inherited."""
 
     def fits(self, job: Job) -> bool:
         return ALL in self.capabilities or job.task.capabilities <= self.capabilities
 
+    def admits(self, waits: Waits) -> bool:
+        """Whether it is fit for the task, and not kept for something more important."""
+        return self.fits(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
+
     def takes(self, waits: Waits) -> bool:
         """Whether it is idle and may take this task now."""
-        if not self.present or self.runs is not None or not self.fits(waits.job):
-            return False
-        return self.hold is None or (self.strict and waits.priority <= self.hold[1])
+        return self.present and self.runs is None and self.admits(waits)
 
 
 @dataclass
@@ -117,35 +136,46 @@ class Told:
     line: dict[TaskKey, Waits] = field(default_factory=dict)
     runs: dict[TaskKey, Runs] = field(default_factory=dict)
     aside: dict[AttemptId, Runs] = field(default_factory=dict)
-    ending: set[AttemptId] = field(default_factory=set)
+    ending: dict[AttemptId, str | None] = field(default_factory=dict)
+    """Suspended attempts that are being ended, with the locks that they still have."""
     agents: dict[AgentName, Agent] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     reserved: dict[TaskKey, AgentName] = field(default_factory=dict)
-    """For whom an agent is being freed. No message says so: it is read from the scheduler, and checked."""
-    places: dict[AttemptId, tuple[WorkflowId, Priority]] = field(default_factory=dict)
-    """Attempts whose ends are not recorded yet: their places may be kept for what follows (law 7)."""
+    """For whom an agent is being freed. No message says so: the scheduler's moves are watched for it."""
+    kept_places: dict[AttemptId, tuple[WorkflowId, Priority]] = field(default_factory=dict)
+    """Law 7 below limits: until that end is recorded, a place of the workflow is for work so important only."""
+    kept_locks: dict[str, tuple[AttemptId, Priority]] = field(default_factory=dict)
+    """Law 7 for locks: as above."""
+    entered: dict[TaskKey, int] = field(default_factory=dict)
+    """Who has a place of its workflow that it will leave by running on: the smallest came first."""
     serial: int = 0
     preemptions: int = 0
 
     # --- what it is told -------------------------------------------------------------------------
 
-    def ready(self, ready: ReadyTask) -> None:
+    def ready(self, ready: ReadyTask, now: Instant) -> None:
         task = ready.job.attempt.task
         rule("S1", task not in self.line, lambda: f"{ready.job.task_id} is in line twice")
         rule("S1", task not in self.runs, lambda: f"{ready.job.task_id} is ready while its attempt runs")
         rule("law 3", not any(a.task == task for a in [*self.aside, *self.ending]), lambda: f"{task} lives")
-        self.line[task] = Waits(ready.job, ready.order, ready.preemptions, ready.job.priority)
+        own = ready.job.priority
+        self.line[task] = Waits(ready.job, ready.order, ready.preemptions, own, own, ready.lock, now)
 
     def recorded(self, attempt: AttemptId) -> None:
-        self.places.pop(attempt, None)
         for agent in self.agents.values():
             if agent.hold is not None and agent.hold[0] == attempt:
                 agent.hold = None
+        self.kept_places.pop(attempt, None)
+        self.kept_locks = {lock: kept for lock, kept in self.kept_locks.items() if kept[0] != attempt}
 
     def arrived(self, name: AgentName, incarnation: int) -> None:
         agent = self.agents[name]
         if not agent.present:
             agent.present, agent.incarnation, agent.hold = True, incarnation, None
+
+    def not_freed(self, name: AgentName) -> None:
+        """Nobody waits for this agent to come free any more."""
+        self.reserved = {task: other for task, other in self.reserved.items() if other != name}
 
     # --- what it orders --------------------------------------------------------------------------
 
@@ -153,35 +183,25 @@ class Told:
         waits = self.line.pop(task)
         self.serial += 1
         agent = self.agents[name]
-        runs = Runs(waits, name, agent.incarnation, self.serial, now, waits.priority, sent)
-        runs.ripe, runs.inherits = not waits.job.task.min_runtime_ms, waits.inherits
+        runs = Runs(waits, name, agent.incarnation, self.serial, now, waits.priority, waits.own, sent)
+        runs.ripe = not waits.job.task.min_runtime_ms
         waits.home = None
         self.runs[task] = agent.runs = runs
         agent.hold = None
         return runs
 
     def freed(self, runs: Runs, *, held: bool) -> None:
-        """Its agent is idle again."""
-        del self.runs[runs.job.attempt.task]
+        """Its agent is idle again; ``held``: agent, place and lock wait for what follows."""
+        attempt = runs.job.attempt
+        del self.runs[attempt.task]
         agent = self.agents[runs.agent]
         agent.runs = None
-        agent.hold = (runs.job.attempt, runs.priority) if held else None
-        agent.strict = not runs.inherits
+        agent.hold = (attempt, runs.priority) if held else None
         if held:
-            self.places[runs.job.attempt] = (runs.job.workflow, runs.priority)
-
-    def inherit(self, floor: Floor) -> None:
-        """Note who inherits (law 8): the laws that compare priorities leave those out."""
-        for task, waits in self.line.items():
-            waits.inherits = self._inherits(floor.line.get(task), waits.priority, waits.inherits)
-        for task, runs in self.runs.items():
-            runs.inherits = self._inherits(floor.running.get(task), runs.priority, runs.inherits)
-
-    def _inherits(self, one: Waiting | Running | None, own: Priority, before: bool) -> bool:
-        if one is None:
-            return before
-        rule("law 8", one.priority <= own, lambda: f"{one.job.task_id} counts for less than it is")
-        return one.priority < own
+            if self.definitions.workflows[runs.job.workflow].max_concurrent is not None:
+                self.kept_places[attempt] = (runs.job.workflow, runs.priority)
+            if runs.waited.lock is not None:
+                self.kept_locks[runs.waited.lock] = (attempt, runs.priority)
 
     def suspended(self) -> int:
         return sum(w.home is not None for w in self.line.values()) + sum(r.suspending for r in self.runs.values())
@@ -193,17 +213,6 @@ class Told:
         own = [*self.runs.values(), *self.aside.values()]
         count = sum(r.job.workflow == workflow for r in own)
         return count + sum(self.line[t].workflow == workflow for t in self.reserved if t in self.line)
-
-    def startable(self, waits: Waits) -> bool:
-        """Its workflow is not held and may start one more."""
-        if waits.workflow in self.held:
-            return False
-        limit = self.definitions.workflows[waits.workflow].max_concurrent
-        if limit is None or waits.job.attempt.task in self.reserved:
-            return True
-        if any(w == waits.workflow and priority < waits.priority for w, priority in self.places.values()):
-            return False
-        return self.taken(waits.workflow) < limit
 
     def may_give_way(self, runs: Runs) -> bool:
         """Whether its attempt may be preempted now."""
@@ -222,11 +231,18 @@ def refill(told: Told, floor: Floor) -> None:
     """Take over what a rebuilt scheduler has gathered."""
     told.line = {w.job.attempt.task: _waits(w) for w in floor.line}
     told.held = {str(workflow) for workflow in floor.held}
-    told.ending = set(floor.ending)
-    told.places = {}
-    told.runs = {task: _runs(running, floor) for task, running in floor.running.items()}
-    told.aside = {attempt: _runs(running, floor) for attempt, running in floor.set_aside.items()}
+    locks = {task: lock for lock, task in floor.line.locks.holders.items()}
+    told.ending = {attempt: locks.get(attempt.task) for attempt in floor.ending}
+    told.runs = {task: _runs(running) for task, running in floor.running.items()}
+    for running in floor.no_room:
+        told.runs[running.attempt.task].ripe = True
+    told.aside = {attempt: _runs(running) for attempt, running in floor.set_aside.items()}
     told.serial = max([r.serial for r in told.runs.values()], default=told.serial) + 1_000_000
+    told.reserved = {a.reserved_for.job.attempt.task: a.name for a in floor.fleet if a.reserved_for is not None}
+    told.serial = max([told.serial, *[waits.aged for waits in told.line.values()]])
+    told.kept_places = dict(floor.succession._of)
+    told.kept_locks = dict(floor.line.locks._kept)
+    told.entered = {t: p - floor._places for row in floor.inside.values() for p, t in row if floor.is_inside(p, t)}
     for agent in floor.fleet:
         own = told.agents[agent.name]
         own.present, own.incarnation, own.hold = agent.present, agent.incarnation, agent.hold
@@ -234,14 +250,16 @@ def refill(told: Told, floor: Floor) -> None:
 
 
 def _waits(waiting: Waiting) -> Waits:
-    return Waits(waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.home)
+    return Waits(
+        waiting.job, waiting.order, waiting.preemptions, waiting.priority, waiting.own, waiting.lock, waiting.since,
+        waiting.home, waiting.aged_turn if waiting.aged is not None else 0,
+    )  # fmt: skip
 
 
-def _runs(running: Running, floor: Floor) -> Runs:
+def _runs(running: Running) -> Runs:
     agent = running.agent
-    ripe = not running.held_back or running in floor.no_room
     since = 0  # Of when it was assigned, its agent and the crashed scheduler know different instants.
     return Runs(
         _waits(running.waiting), agent.name, agent.incarnation, running.serial, since, running.priority,
-        running.sent, running.stopping, running.suspending, running.stuck, ripe,
+        running.own, running.sent, running.stopping, running.suspending, running.stuck, not running.held_back,
     )  # fmt: skip
