@@ -16,6 +16,7 @@ from typing import Any, final
 
 import pykka
 
+from actors.brief import brief, parts
 from actors.effects import ClearTimer, Effect, Reply, Send, SetTimer
 from actors.errors import EngineError
 from actors.log import logger
@@ -23,6 +24,8 @@ from actors.model import Instant
 from actors.repair import Logic, Stopped, feed_again, resume
 from actors.seat import ASKING, Pending, Remainder, Seat, Surroundings
 
+PART_S = 0.0002
+"""So much longer each part of a message in hand may take, an event or a task, before its step counts as hanging."""
 Progress = tuple[int, int, int]
 _SETTLING: Iterator[Any] = iter(())
 """In the place of the messages being fed when all have been."""
@@ -233,7 +236,7 @@ class LogicActor(pykka.ThreadingActor):
 
     def passed_over(self, effect: Effect, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))[-8000:]
-        logger().error("effect failed", actor=self.name, effect=repr(effect)[:500], traceback=trace)
+        logger().error("effect failed", actor=self.name, effect=brief(effect), traceback=trace)
 
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None:
         """Called at each crash, before the next logic is made."""
@@ -279,9 +282,9 @@ class LogicActor(pykka.ThreadingActor):
         batch = self._batch if self._may_perform else self._rest
         return [item.message if isinstance(item, Pending) else item for item in batch]
 
-    def patience(self) -> float | None:
-        """How many seconds the present step may take, where that is not what is usual."""
-        return None
+    def patience(self) -> float:
+        """Seconds that the present step may take beyond what is usual, because of how much there is in hand."""
+        return PART_S * sum(map(parts, self.in_hand()))
 
     def fence(self, seen: Progress | None, error: BaseException) -> Remainder | None:
         """Take from its hands what it has, so that it does nothing more; None if it has moved on since."""

@@ -7,15 +7,23 @@ from typing import Any
 
 from actors.actor import LogicActor
 from actors.effects import Effect, Save
-from actors.messages import Bootstrap
+from actors.messages import (
+    Bootstrap,
+    ReadEntities,
+    ReadInstances,
+    ReconcileDue,
+    RouterRestarted,
+    SchedulerRestarted,
+)
 from actors.ports import Store
 from actors.repair import Fatal, Logic
 from actors.seat import Seat, Surroundings
 
 COMMIT_S = 30.0
 """A commit may take so long before it counts as hanging: a disk that is busy is not a fault of ours."""
-FIRST_S = 300.0
-"""So long may it take to take in all the initial entities."""
+WHOLE_S = 60.0
+"""So much longer may take what looks at everything there is, with a million entities."""
+LOOKS_AT_ALL = (SchedulerRestarted, RouterRestarted, ReconcileDue, ReadEntities, ReadInstances, Bootstrap)
 
 
 class KeeperActor(LogicActor):
@@ -45,7 +53,8 @@ class KeeperActor(LogicActor):
         finally:
             self._saving = False
 
-    def patience(self) -> float | None:
+    def patience(self) -> float:
         if self._saving:
             return COMMIT_S
-        return FIRST_S if any(isinstance(message, Bootstrap) for message in self.in_hand()) else None
+        whole = any(isinstance(message, LOOKS_AT_ALL) for message in self.in_hand())
+        return super().patience() + (WHOLE_S if whole else 0.0)

@@ -16,6 +16,7 @@ from typing import Any
 from pykka._envelope import Envelope
 
 from actors import messages
+from actors.brief import brief
 from actors.desk import Desk, Promised
 from actors.effects import Effect
 from actors.errors import EngineError, EngineStopped, RequestError
@@ -150,7 +151,7 @@ class Seat:
         pending.told = True
         self.quarantines += 1
         text = repr(pending.error)[:500]
-        self.quarantine.append(Quarantined(self.name, repr(pending.message)[:500], text, pending.trace[-8000:]))
+        self.quarantine.append(Quarantined(self.name, brief(pending.message), text, pending.trace[-8000:]))
         error = EngineError(f"the {self.name} could not handle {type(pending.message).__name__}: {text}")
         self._answer(pending.message, error)
 

@@ -114,8 +114,10 @@ class Session:
                 stats = self._engine.stats()
                 self._name_unknown(stats)
             finally:
-                left = self._stop()
-                self._close_record()
+                try:
+                    left = self._stop()
+                finally:
+                    self._close_record()
         self._teller.say(Notice.STOPPED, **self._teller.tally.figures(stats))
         if left:
             self._teller.say(Notice.LEFT, names=", ".join(left))

@@ -131,7 +131,7 @@ class Supervisor:
                 self._seen.pop(name, None)
             elif seen is None or seen[0] != progress:
                 self._seen[name] = (progress, now)
-            elif now - seen[1] >= (actor.patience() or self._bounds.hang_s) * 1e9:
+            elif now - seen[1] >= (self._bounds.hang_s + actor.patience()) * 1e9:
                 self._hangs(name, actor, progress, now - seen[1])
 
     def _hangs(self, name: str, actor: LogicActor, progress: Progress, since: int) -> None:

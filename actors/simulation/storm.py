@@ -29,6 +29,8 @@ from actors.simulation.watching import Watcher
 MOST_CRASHES = 3
 _TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
 _PAUSES_MS = (1, 5, 20, 110)
+ECHO = "echo of "
+"""A message that comes twice comes late: what was sent after it may overtake it."""
 REPEATABLE = frozenset({AttemptEnded, AttemptClosed, CancelAttempt, ReleaseAttempt})
 """Messages that may come twice: who was rebuilt, or serves one that was, says again what may have been lost."""
 
@@ -96,9 +98,9 @@ class Storm:
             return False
         name, batch = self.channels.take(self.choices)
         for sender, message in batch:
-            if type(message) in REPEATABLE and self.choices.pick(12) == 1:
+            if type(message) in REPEATABLE and not sender.startswith(ECHO) and self.choices.pick(5) == 1:
                 self.watcher.repeated(message)
-                self.channels.post(sender, name, message)
+                self.channels.post(ECHO + sender, name, message)
         self.shells[name].feed(batch, self.now, self._crash(name, batch))
         check = getattr(self.shells[name].logic, "check", None)
         if check is not None:

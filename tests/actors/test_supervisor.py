@@ -12,7 +12,8 @@ import pykka
 import pytest
 
 from actors.errors import EngineError, EngineFailed
-from actors.messages import AwaitIdle
+from actors.messages import AwaitIdle, TasksReady
+from actors.model import AttemptId, TaskKey
 from actors.seat import Intensity
 from actors.supervisor import Bounds
 from tests.actors.conftest import BOUND_S, Add, Company, Enter
@@ -143,6 +144,21 @@ def test_one_that_hangs_is_noticed_within_two_seconds_and_replaced(
     assert works.book("a") == [1, 2, 3], "the old one has neither done nor taken anything since"
 
 
+def test_one_that_was_replaced_and_still_hangs_is_named_when_the_engine_stops(
+    company: Start, gate: threading.Event
+) -> None:
+    works = company("a")
+    hang(works, "a", Add(1), gate)
+    old = works.actor("a")
+    Watched(works).look(times=10)
+    assert works.book("a") == [1]
+
+    assert works.stop() == ["a"]
+
+    gate.set()
+    assert old.gone(BOUND_S)
+
+
 def test_one_that_comes_back_while_it_is_being_replaced_takes_nothing_more(
     company: Start, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +240,20 @@ def test_one_that_is_slow_but_goes_on_does_not_hang(company: Start) -> None:
 
     assert works.book("a") == [0, 1, 2, 3, 4]
     assert works.actor("a") is old
+
+
+def test_what_has_much_in_hand_may_take_longer(company: Start, gate: threading.Event) -> None:
+    works = company("a")
+    watched = Watched(works)
+    old = works.actor("a")
+    heavy = TasksReady((), tuple(AttemptId(TaskKey(number), 1) for number in range(50_000)))
+    hang(works, "a", heavy, gate)
+
+    watched.look(times=50)
+    assert works.actor("a") is old
+
+    watched.look(times=10)
+    assert works.actor("a") is not old
 
 
 def test_a_watchdog_that_woke_late_starts_over(company: Start, gate: threading.Event) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,3 +115,50 @@ def test_an_engine_that_stops_itself_ends_the_program_with_its_own_status(
     assert status == Status.ENGINE_FAILED
     assert Status.ENGINE_FAILED.value == 70
     assert "the keeper failed" in capsys.readouterr().err
+
+
+def test_a_commit_has_a_longer_bound_of_its_own(
+    world: World, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.assembly.Bounds", lambda: Bounds(look_s=60.0))
+    world.engine.start()
+    committing = threading.Event()
+    commit = world.parts.store.commit
+
+    def commit_slowly(finished: Any) -> None:
+        committing.set()
+        assert gate.wait(BOUND_S)
+        commit(finished)
+
+    monkeypatch.setattr(world.parts.store, "commit", commit_slowly)
+    world.publish(1)
+    assert committing.wait(BOUND_S)
+    now = world.parts.clock.now()
+
+    assert look(world, now, range(100)) == "None", "20 s are no fault"
+    assert "hung" in look(world, now, range(100, 200))
+    gate.set()
+    assert world.engine.stop() == []
+
+
+def test_what_looks_at_everything_has_a_longer_bound_too(
+    world: World, crashes: Crashes, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.assembly.Bounds", lambda: Bounds(look_s=60.0))
+    world.engine.start()
+    crashes.hanging["keeper", messages.ReadInstances] = gate
+    number, answer = world.parts.desk.open()
+    world.parts.tell("keeper", messages.ReadInstances(reply=number))
+    assert crashes.happened.acquire(timeout=BOUND_S)
+    now = world.parts.clock.now()
+
+    assert look(world, now, range(100)) == "None"
+    gate.set()
+    assert answer.get(timeout=BOUND_S) == ()
+
+
+def look(world: World, since: int, fifths: range) -> str:
+    """Have the watchdog look at these fifths of seconds; return what the engine says of its failure."""
+    for fifth in fifths:
+        world.parts.supervisor.look(since + fifth * 200_000_000)
+    return str(world.parts.failure)

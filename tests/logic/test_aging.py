@@ -156,21 +156,21 @@ def test_priority_0_that_leaves_anything_at_all_leaves_it_to_the_aged(every_ms: 
         assert "work of priority 0 keeps every suitable agent busy" in why(world, "low@x")
 
 
-@pytest.mark.parametrize(("count", "kept"), [(13, True), (14, False)])
-def test_as_many_are_served_in_turn_as_there_are_starts_for(count: int, *, kept: bool) -> None:
-    """N * (r + d) < m * (S + r): each start keeps the one agent for 20 ms, and for 10 ms the step that ends it."""
-    world = world_under_load(min_runtime_ms=20)
-    steps = Load(world, "step")
+@pytest.mark.parametrize(("agents", "count", "kept"), [(1, 13, True), (1, 14, False), (2, 27, True), (2, 28, False)])
+def test_as_many_are_served_in_turn_as_there_are_starts_for(agents: int, count: int, *, kept: bool) -> None:
+    """N * (r + d) < m * (S + r): each start keeps an agent for 20 ms, and for 10 ms the step that ends it."""
+    world = world_under_load(agents=agents, min_runtime_ms=20)
+    steps = Load(world, "step", agents + 1)
     pass_under(world, 1, steps)
     for number in range(count):
         world.run("low", f"x{number}")
-        pass_under(world, 30, steps)
+        pass_under(world, 30 // agents, steps)
 
     pass_under(world, 2000, steps)
 
     longest = max(waits_ms(world, "low", after_ms=600))
     assert (longest < 400) is kept, longest
-    assert count * 30 - 20 - 10 <= longest <= count * 30
+    assert count * 30 / agents - 30 <= longest <= count * 30 / agents
 
 
 def test_why_says_that_too_many_have_waited_longer() -> None:

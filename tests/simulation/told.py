@@ -246,7 +246,9 @@ def refill(told: Told, floor: Floor) -> None:
     for agent in floor.fleet:
         own = told.agents[agent.name]
         own.present, own.incarnation, own.hold = agent.present, agent.incarnation, agent.hold
-        own.runs = None if agent.running is None else told.runs[agent.running.attempt.task]
+        task = None if agent.running is None else agent.running.attempt.task
+        rule("S6", task is None or task in told.runs, f"{agent.name} has {task}, which does not run")
+        own.runs = None if task is None else told.runs[task]
 
 
 def _waits(waiting: Waiting) -> Waits:
