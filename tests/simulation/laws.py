@@ -159,7 +159,7 @@ class Laws:
         rule("law 1", startable(told, waits, idle=idle), lambda: f"{id_} may not start: {move}")
         if idle:
             self._nobody_first(waits, agent)
-            told.not_freed(move.agent)
+            told.not_freed(move.agent, but_for=move.task)
             self._ordered(effects, now)
             rule("law 1", move.task in told.runs, lambda: f"{id_} has an agent and is not told so")
             return

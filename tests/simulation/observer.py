@@ -138,6 +138,8 @@ class Observer(Watcher):
 
     def quarantined(self, name: str, message: Any) -> None:
         self.seen["quarantined"] += 1
+        if isinstance(message, AttemptClosed):
+            self._done.discard(message.attempt.task)  # Nobody knows; a person may have it run again.
         if isinstance(message, ActionEnded):
             self._spoilt.add(message.attempt)
 

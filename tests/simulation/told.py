@@ -173,9 +173,9 @@ class Told:
         if not agent.present:
             agent.present, agent.incarnation, agent.hold = True, incarnation, None
 
-    def not_freed(self, name: AgentName) -> None:
-        """Nobody waits for this agent to come free any more."""
-        self.reserved = {task: other for task, other in self.reserved.items() if other != name}
+    def not_freed(self, name: AgentName, *, but_for: TaskKey | None = None) -> None:
+        """Nobody else waits for this agent to come free any more."""
+        self.reserved = {t: other for t, other in self.reserved.items() if other != name or t == but_for}
 
     # --- what it orders --------------------------------------------------------------------------
 
