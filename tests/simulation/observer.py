@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from actors.effects import SCHEDULER, Effect, Interrupt, Kill, Reply, Save
+from actors.effects import KEEPER, SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
     ActionEnded,
     AgentReady,
@@ -50,6 +50,8 @@ class Observer(Watcher):
         self.unknown: dict[str, None] = {}
         self.ends: dict[AttemptId, tuple[OutcomeKind, StopReason | None, bool]] = {}
         """How actions ended, what they had been told, and whether they were given up before."""
+        self.closed: dict[AttemptId, AttemptClosed] = {}
+        """The ends that reached the keeper, each by its first report."""
         self.forwarded = 0
         """Ids that reached the keeper, those that merged on the way counted too."""
         self.forwarded_batches = 0
@@ -152,6 +154,8 @@ class Observer(Watcher):
     # --- batches ---------------------------------------------------------------------------------
 
     def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
+        if name == KEEPER and isinstance(message, AttemptClosed):
+            self.closed.setdefault(message.attempt, message)
         if name == SCHEDULER:
             assert self.laws is not None
             assert self.parts is not None
