@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import typing
 from collections.abc import Iterable, Mapping
@@ -12,12 +13,23 @@ from actors import messages
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import RequestError
 from actors.ids import Ids
-from actors.model import Definitions, EntityId, EntitySeed, EntityStatus, Event, EventType, Json
+from actors.model import (
+    AgentGroup,
+    Definitions,
+    EntityId,
+    EntitySeed,
+    EntityStatus,
+    Event,
+    EventType,
+    Json,
+    Settings,
+)
 from actors.runners.values import plain
 from actors.typed import misfit
 
 MAX_ID = 200
 MAX_PRIORITY = 2**31 - 1
+MAX_AGENTS = 100_000
 _ENTITY_FIELDS = ("name", "phase", "status", "priority", "data")
 _OUTCOMES = (EventType.TASK_COMPLETED, EventType.TASK_FAILED)
 
@@ -86,6 +98,13 @@ class Gate:
 
     def _data(self, value: object, what: str) -> Json:
         return plain(value, what=what, max_bytes=self._max_bytes)
+
+
+def with_agents(settings: Settings, count: object) -> Settings:
+    """The settings with so many agents alike. Raises ``RequestError``."""
+    if not _whole(count) or not 1 <= count <= MAX_AGENTS:
+        raise RequestError(f"agents: {count!r} is not a number from 1 to {MAX_AGENTS}")
+    return dataclasses.replace(settings, agents=(AgentGroup(count=count),))
 
 
 def entity_id(id: object) -> EntityId:

@@ -43,7 +43,6 @@ from actors.messages import (
 )
 from actors.model import (
     NOBODY,
-    AgentGroup,
     Definitions,
     Entity,
     EntityId,
@@ -95,7 +94,7 @@ class Engine:
         if settings is not None:
             found = dataclasses.replace(found, settings=settings)
         if agents is not None:
-            found = dataclasses.replace(found, settings=_with_agents(found.settings, agents))
+            found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
         self.definitions = found
         self._gate = admission.Gate(found)
         self._given = given
@@ -396,9 +395,3 @@ def _receipt(answer: EventAnswer, place: int) -> Receipt:
         text = "the line of waiting events is full; nothing from here on was accepted, try again"
         raise Overloaded(text, retry_after=RETRY_AFTER_S, accepted=place)
     raise RefusedError(f"event {place + 1}: {answer.refusal}" if place else answer.refusal)
-
-
-def _with_agents(settings: Settings, count: object) -> Settings:
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
-        raise RequestError(f"agents: {count!r} is not a number from 1 to 100000")
-    return dataclasses.replace(settings, agents=(AgentGroup(count=count),))

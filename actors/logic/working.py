@@ -389,14 +389,6 @@ class Working:
             runs = RunningWork(
                 self._job, self._assigned, self._stopping, self._suspending, self._stuck, self._note, self._note_number
             )
-        return WorkReport(
-            self.name,
-            generation,
-            incarnation,
-            self._reaping is None and not self._final,
-            runs,
-            tuple(self._aside.values()),
-            tuple(self._ending.items()),
-            self._last,
-            tuple(self._ends.values()),
-        )
+        present = self._reaping is None and not self._final
+        aside, ending, ends = tuple(self._aside.values()), tuple(self._ending.items()), tuple(self._ends.values())
+        return WorkReport(self.name, generation, incarnation, present, runs, aside, ending, self._last, ends)

@@ -290,9 +290,9 @@ class Laws:
             like = 0 < other.aged < aged.aged and other.workflow == aged.workflow
             like = like and other.job.task.capabilities == task.capabilities
             freed = bool(due) and due[0].key < other.key
-            if like and other.job.task.preempts == task.preempts and other.priority > aged.priority:
-                if freed or not startable(told, other) or not agent.admits(other):
-                    return True
+            like = like and other.job.task.preempts == task.preempts and other.priority > aged.priority
+            if like and (freed or not startable(told, other) or not agent.admits(other)):
+                return True
         return False
 
     def _preempt(self, name: AgentName, attempt: Any, now: Instant, *, suspend: bool) -> None:
