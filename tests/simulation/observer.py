@@ -52,6 +52,8 @@ class Observer(Watcher):
         """How actions ended, what they had been told, and whether they were given up before."""
         self.closed: dict[AttemptId, AttemptClosed] = {}
         """The ends that reached the keeper, each by its first report."""
+        self.uncounted: set[AttemptId] = set()
+        """Those whose first report was quarantined: they are in no account, whoever tells of them again."""
         self.forwarded = 0
         """Ids that reached the keeper, those that merged on the way counted too."""
         self.forwarded_batches = 0
@@ -142,6 +144,8 @@ class Observer(Watcher):
         self.seen["quarantined"] += 1
         if isinstance(message, AttemptClosed):
             self._done.discard(message.attempt.task)  # Nobody knows; a person may have it run again.
+            if message.attempt not in self.closed:
+                self.uncounted.add(message.attempt)
         if isinstance(message, ActionEnded):
             self._spoilt.add(message.attempt)
 

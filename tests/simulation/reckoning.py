@@ -68,7 +68,7 @@ def _work(story: Story) -> None:
     rule("accounts", kept == accounts.ran_ns, lambda: f"{kept} ns of {accounts.ran_ns} ns")
     ended: Counter[str] = Counter()
     ran = 0
-    for end in observer.closed.values():
+    for end in [end for attempt, end in observer.closed.items() if attempt not in observer.uncounted]:
         kind, reason, began = end.outcome.kind, end.reason, end.outcome.began
         stopped = kind is OutcomeKind.STOPPED and reason is not None
         if kind is OutcomeKind.LOST or stopped:
