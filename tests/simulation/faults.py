@@ -133,8 +133,8 @@ def _preemption_counts(bring_back: Wrap) -> Wrap:
     return patched
 
 
-def _lock_not_kept(keep_lock: Wrap) -> Wrap:  # noqa: ARG001
-    return lambda self, waiting, attempt, priority: self.leave_lock(attempt.task)  # noqa: ARG005
+def _lock_not_kept(keep_lock: Wrap) -> Wrap:
+    return lambda self, waiting, attempt, priority: self.leave_lock(attempt.task)
 
 
 def _lock_not_left(leave_lock: Wrap) -> Wrap:
@@ -145,16 +145,16 @@ def _lock_not_left(leave_lock: Wrap) -> Wrap:
     return patched
 
 
-def _no_heir(refresh: Wrap) -> Wrap:  # noqa: ARG001
-    return lambda self, task: None  # noqa: ARG005
+def _no_heir(refresh: Wrap) -> Wrap:
+    return lambda self, task: None
 
 
-def _place_not_kept(ceiling: Wrap) -> Wrap:  # noqa: ARG001
-    return lambda self, workflow, free: FULL if free <= 0 else None  # noqa: ARG005
+def _place_not_kept(ceiling: Wrap) -> Wrap:
+    return lambda self, workflow, free: FULL if free <= 0 else None
 
 
-def _nobody_ages(age: Wrap) -> Wrap:  # noqa: ARG001
-    return lambda self, waiting: None  # noqa: ARG005
+def _nobody_ages(age: Wrap) -> Wrap:
+    return lambda self, waiting: None
 
 
 def _counted_twice(closed_late: Wrap) -> Wrap:

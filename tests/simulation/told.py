@@ -148,6 +148,8 @@ class Told:
     """Law 7 for locks: as above."""
     entered: dict[TaskKey, int] = field(default_factory=dict)
     """Who has a place of its workflow that it will leave by running on: the smallest came first."""
+    freed_for: dict[AgentName, tuple[Priority, int]] = field(default_factory=dict)
+    """How important is what agents were being freed for when the round began: no aged task's agents, these."""
     serial: int = 0
     preemptions: int = 0
 
