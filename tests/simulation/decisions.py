@@ -84,8 +84,12 @@ def check_complete(told: Told) -> None:
         if not startable(told, waits):
             continue
         id_ = waits.job.task_id
-        free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
-        rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
+        free = [agent for agent in told.agents.values() if agent.takes(waits)]
+        if free and waits.priority > waits.rank:  # Until it is recorded, only its age gives it what is kept.
+            late = waits.task in told.reserved or all(_hidden(told, waits, agent, []) for agent in free)
+            plain = startable(told, waits, idle=False) and any(agent.admits_plainly(waits) for agent in free)
+            free = [] if late and not plain else free
+        rule("law 1", not free, lambda: f"{id_} waits beside {[agent.name for agent in free]}")  # noqa: B023
         urgent = waits.job.task.preempts and startable(told, waits, idle=False)
         if urgent and waits.job.attempt.task not in told.reserved:
             _check_urgent(told, waits)

@@ -125,6 +125,10 @@ class Agent:
         """Whether it is fit for the task, and not kept for something more important."""
         return self.fits(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
 
+    def admits_plainly(self, waits: Waits) -> bool:
+        """The same, whether it has aged or not."""
+        return self.fits(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
+
     def takes(self, waits: Waits) -> bool:
         """Whether it is idle and may take this task now."""
         return self.present and self.runs is None and self.admits(waits)
