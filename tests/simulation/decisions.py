@@ -87,6 +87,7 @@ def check_complete(told: Told) -> None:
         free = [agent for agent in told.agents.values() if agent.takes(waits)]
         if free and waits.priority > waits.rank:  # Until it is recorded, only its age gives it what is kept.
             better = {name for task, name in told.reserved.items() if told.line[task].key < waits.key}
+            better |= {name for name, key in told.freed_for.items() if key < waits.key}
             free = [agent for agent in free if agent.name not in better]
             late = waits.task in told.reserved or all(_hidden(told, waits, agent, []) for agent in free)
             plain = startable(told, waits, idle=False) and any(agent.admits_plainly(waits) for agent in free)
