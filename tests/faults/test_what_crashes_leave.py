@@ -10,7 +10,7 @@ import pytest
 
 from actors import Engine
 from actors.errors import AttemptStopped, EngineError, EngineFailed
-from actors.messages import EndTaken, ReadStats
+from actors.messages import AwaitInstance, EndTaken, ReadStats
 from actors.model import AttemptId, TaskKey
 from tests.actors.conftest import FAILURES
 from tests.faults.conftest import BOUND_S, Crashes, World
@@ -97,6 +97,22 @@ def test_a_scheduler_that_crashes_disturbs_no_action_that_runs(world: World, cra
     crashes.planned[name, ReadStats] = [ValueError]
     world.parts.ask(name, ReadStats, BOUND_S)
     world.all_done()
+
+
+def test_who_waits_at_the_keeper_is_kept_once_and_answered_once(world: World, crashes: Crashes) -> None:
+    waiting(world)
+    number, answer = world.parts.desk.open()
+    (instance,) = world.engine.instances()
+    world.parts.tell("keeper", AwaitInstance(instance.id, number))
+    for failure in FAILURES:
+        crashes.planned["keeper", ReadStats] = [failure]
+        world.parts.ask("keeper", ReadStats, BOUND_S)
+
+    assert [len(waiters) for waiters in world.parts.state.waiters.values()] == [1]
+    name = at_work(world)
+    crashes.planned[name, ReadStats] = [ValueError]
+    world.parts.ask(name, ReadStats, BOUND_S)
+    assert answer.get(timeout=BOUND_S) is not None
 
 
 def failing(method: Callable[..., Any], failures: list[type[BaseException]]) -> Callable[..., Any]:
