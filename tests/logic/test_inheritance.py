@@ -283,20 +283,22 @@ def test_who_is_told_to_stop_inherits_no_longer_over_a_limit_and_the_next_one_do
 
 def test_who_was_suspended_and_goes_on_has_a_new_place_and_is_not_the_longest_in() -> None:
     world = World(
-        workflow("few", task("few", **SUSPEND), priority=9, max_concurrent=2), workflow("order", priority=0), agents=2
+        workflow("few", task("few", **SUSPEND), priority=9, max_concurrent=3), workflow("order", priority=0), agents=3
     )
-    world.run("few", "first")
-    world.pass_ms(1)
-    world.run("few", "second")
-    world.set_priority("first", 10)
+    for name in ("first", "second", "third"):
+        world.run("few", name)
+        world.pass_ms(1)
+    world.set_priority("second", 10)
     world.run("order", "now")
-    assert world.told.suspended == ["few@first"]
+    assert world.told.suspended == ["few@second"]
     world.end("order@now")
+    world.end("few@first")
+    world.run("few", "fourth")
 
     run_at(world, "few", "high", 1)
 
-    assert explained(world, "few@second")["inherited_priority"] == 1
-    assert "inherited_priority" not in explained(world, "few@first")
+    assert explained(world, "few@third")["inherited_priority"] == 1
+    assert "inherited_priority" not in explained(world, "few@second")
 
 
 def test_who_cannot_have_its_lock_gives_nothing_over_a_limit_until_it_can() -> None:
