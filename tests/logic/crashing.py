@@ -162,6 +162,8 @@ class CrashingWorld(RebuiltWorld):
         self.crashed_in: list[str] = []
         self.curse: Callable[[Any], bool] = lambda _: False
         self.part: Callable[[int], int] = lambda _: 0
+        self.given_up: list[Any] = []
+        """Messages that were quarantined: what they report is in no account."""
         self._twin: Keeping | None = None
         settings = {"max_remembered_ids": 20, "max_dead_letters": 2, **settings}
         collect = on_data("collect", priority=7, next_phase="collected")
@@ -201,6 +203,7 @@ class CrashingWorld(RebuiltWorld):
 
     def _quarantine(self, message: Any) -> None:
         """As if it had crashed twice, and been rolled back; of one of many parts, some part in the middle."""
+        self.given_up.append(message)
         parts = [*getattr(message, "entities", ()), *getattr(message, "events", ())]
         part = parts[self.part(len(parts))] if parts else None
 

@@ -176,8 +176,9 @@ def check_work(world: World) -> None:
     stood: Counter[AttemptId] = Counter()
     since: dict[AttemptId, int] = {}
     ran, wasted, made_way = 0, 0, 0
+    given_up = {id(message) for message in getattr(world, "given_up", ())}
     for _, to, message in world.sent:
-        if to != KEEPER:
+        if to != KEEPER or id(message) in given_up:
             continue
         if isinstance(message, AttemptParked):
             since[message.attempt] = message.at
