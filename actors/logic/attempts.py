@@ -67,7 +67,8 @@ class Attempts:
             if instance.deadline is not None:
                 self._out.clear_timer(("valid", instance.key))
             for other in instance.roots():  # Taken out for expiry while this one got its agent.
-                if other.withdrawing is Withdrawal.EXPIRED and not other.in_line:
+                waits_again = other.withdrawing is Withdrawal.EXPIRED and not other.in_line
+                if waits_again and other.status is TaskStatus.PENDING:  # Not one that was cancelled meanwhile.
                     self._state.touch_run(other)
                     other.withdrawing = None
                     self._instances.make_ready(instance, other, now)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from actors.effects import KEEPER, SCHEDULER
-from actors.messages import AttemptStuck, GraceOver
-from actors.model import Isolation, StopReason
-from tests.logic.worlds import World, full_world, task, workflow
+from actors.messages import AttemptAssigned, AttemptStuck, GraceOver, TasksReady, TaskWithdrawn
+from actors.model import NS_PER_MS, AgentName, Isolation, StopReason
+from tests.logic.worlds import World, full_world, on_data, task, workflow
 
 PROCESS = Isolation.PROCESS
 
@@ -340,3 +340,22 @@ def test_what_is_set_aside_while_its_cancel_is_on_its_way_is_given_up_once() -> 
 
     assert world.task("right@a").status == "cancelled"
     assert world.task("left@a").status == "running"
+
+
+def test_what_was_taken_out_for_expiry_and_then_cancelled_does_not_come_back_when_its_neighbour_starts() -> None:
+    world = World(workflow("study", task("study"), priority=0), on_data("pair", task("left"), task("right")), agents=1)
+    world.run("study", "low")
+    world.publish("a", valid_for_ms=10)
+    left, right = (ready.job.attempt for ready in world.messages(TasksReady)[-1].tasks)
+    world.now += 10 * NS_PER_MS
+    world.ring()
+    world.deliver(KEEPER)  # Both are to be taken out.
+
+    world.post(KEEPER, TaskWithdrawn(left.task))
+    world.post(KEEPER, world.cancel_message("a"))
+    world.post(KEEPER, AttemptAssigned(right, AgentName("agent_0"), world.now))
+    world.deliver(KEEPER)
+
+    later = [ready.job.attempt for message in world.messages(TasksReady) for ready in message.tasks]
+    assert later.count(left) == 1
+    assert left.task not in {attempt.task for attempt in later if attempt.number > 1}
