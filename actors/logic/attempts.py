@@ -98,11 +98,12 @@ class Attempts:
         """Record how an attempt ended, and go on from there; the scheduler is told in any case."""
         self._out.recorded.append(message.attempt)
         found = self._instances.find_attempt(message.attempt)
-        self._state.touch_accounts()
-        self.accounts.closed(message, () if found is None else found[1].attempt.stood)
-        if found is None:  # It was given up long ago: what it ran counts, how it ended does not.
+        if found is None:
+            self._closed_late(message)
             return
         instance, run = found
+        self._state.touch_accounts()
+        self.accounts.closed(message, run.attempt.stood)
         outcome, attempt = message.outcome, run.attempt
         attempt.outcome, attempt.reason, attempt.started = outcome.kind, message.reason, outcome.began
         attempt.ended, attempt.error, attempt.killed = outcome.ended, outcome.error, outcome.killed
@@ -116,6 +117,14 @@ class Attempts:
             run.restored = outcome.checkpoint
         judgement = judge(run, outcome, message.reason, self._max_losses)
         self._apply(instance, run, judgement, message, now)
+
+    def _closed_late(self, message: AttemptClosed) -> None:
+        """What was given up long ago: what it ran counts, how it ended does not. What is told twice counts once."""
+        late = self._state.late
+        if message.attempt in late:
+            self._state.note(late, message.attempt)
+            self._state.touch_accounts()
+            self.accounts.closed(message, late.pop(message.attempt))
 
     def count(self, verdict: Verdict) -> None:
         self._state.will_change(self.counts)

@@ -16,6 +16,7 @@ from actors.logic.state import State
 from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import CancelTask
 from actors.model import (
+    AttemptId,
     EntityStatus,
     ErrorInfo,
     Event,
@@ -137,6 +138,10 @@ class Endings:
     def _end(self, instance: Instance, status: InstanceStatus, now: Instant) -> None:
         self._state.touch_instance(instance)
         for run in instance.runs:
+            if run.in_line:  # It was given up, and is still to be heard of.
+                late = AttemptId(instance.task_key(run.task), len(run.attempts))
+                self._state.note(self._state.late, late)
+                self._state.late[late] = run.attempt.stood
             if run.status is TaskStatus.PENDING:
                 self._state.touch_run(run)
                 if run.open:

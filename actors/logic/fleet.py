@@ -265,12 +265,12 @@ class Fleet:
 
     def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
         """An idle agent that was not freed for more important work; rarely is the one found such a one."""
-        if found.reserved_for is None or waiting.key < found.reserved_for.key:
+        if found.reserved_for is None or waiting.key <= found.reserved_for.key:
             return found
         for kind in self.fitting(need.capabilities):
             for agent in kind.idle():
                 held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
-                if not held and (agent.reserved_for is None or waiting.key < agent.reserved_for.key):
+                if not held and (agent.reserved_for is None or waiting.key <= agent.reserved_for.key):
                     return agent
         return None
 

@@ -106,6 +106,9 @@ class Keeping:
         match message:
             case EventBatch() | Bootstrap() | ReconcileDue():
                 return self._without(message, [(in_hand, poisoned(error).message)], now)
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)  # Without an answer it would do nothing ever again.
+                return self.settle(now)
             case _:
                 self._quarantine.instead_of(message, error, now)
                 return self.settle(now)

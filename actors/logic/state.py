@@ -28,13 +28,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from actors.logic.accounts import Accounts
+from actors.logic.accounts import Accounts, Stood
 from actors.logic.judging import Verdict
 from actors.logic.lanes import Lanes
 from actors.logic.remembered import Remembered
 from actors.logic.rows import Row
 from actors.logic.workflows import Attempt, Instance, Revising, Run
-from actors.model import EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
+from actors.model import AttemptId, EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
 from actors.views import ChangeType
 
 Noted: TypeAlias = Instance | Run | Attempt | Revising | Row | Accounts
@@ -95,6 +95,7 @@ class State:
         "in_hand",
         "instances_by_end",
         "keys",
+        "late",
         "live",
         "orders",
         "over",
@@ -117,6 +118,8 @@ class State:
         """Pending rows that nothing has looked at since they changed, oldest first."""
         self.live: dict[InstanceKey, Instance] = {}
         """Unfinished instances, oldest first."""
+        self.late: dict[AttemptId, Stood] = {}
+        """Attempts that had not ended when their instance was over, and when they stood still: they count once."""
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
         self.keys = 0

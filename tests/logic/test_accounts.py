@@ -230,3 +230,32 @@ def test_whoever_still_stands_still_at_its_end_has_stood_until_then() -> None:
 
     assert (ours.ran_ns, ours.useful_ns, ours.wasted_ns["cancel"]) == (50, 20, 30)
     assert ran(0, 10, ((20, 30), (40, None))) == 10
+
+
+def test_an_end_that_is_told_again_counts_once_also_when_its_instance_is_over() -> None:
+    world = one_study()
+    world.pass_ms(30)
+    world.end("study@s")
+    (end,) = world.messages(AttemptClosed, KEEPER)
+
+    world.tell(KEEPER, end)
+
+    assert world.stats(KEEPER)["ran_ms"] == 30
+    assert not world.keeping.state.late
+
+
+def test_what_was_given_up_and_ends_after_its_instance_counts_once() -> None:
+    world = one_study()
+    world.deaf.add("study")
+    world.pass_ms(30)
+    world.cancel("s")
+    world.pass_ms(1000)  # Beyond its grace: it is set aside, and its instance is over.
+    assert world.instance("s").status == "cancelled"
+    world.end("study@s")
+    end = world.messages(AttemptClosed, KEEPER)[-1]
+
+    world.tell(KEEPER, end)
+
+    stats = world.stats(KEEPER)
+    assert (stats["ran_ms"], stats["wasted_by"]) == (1030, {"cancel": 1030})
+    assert not world.keeping.state.late

@@ -237,6 +237,24 @@ def test_an_aged_task_takes_no_agent_that_was_freed_for_more_important_work() ->
     assert world.running() == ["step@s"]
 
 
+def test_an_aged_task_gives_no_freed_agent_to_who_comes_behind_a_more_important_one() -> None:
+    """The agent is freed for ``late``; ``polite`` is more important and takes no part in freeing; ``low`` has aged."""
+    world = World(
+        workflow("mid", task("mid"), priority=6), workflow("low", priority=7), workflow("late", priority=4),
+        workflow("polite", task("polite", preempts=False), priority=2), agents=1, starvation_ms=100,
+    )  # fmt: skip
+    world.deaf.add("mid")
+    world.run("mid", "m")
+    world.run("low", "x")
+    world.pass_ms(80)
+    world.run("late", "y")
+    world.run("polite", "z")
+
+    world.stop("mid@m")
+
+    assert world.running() == ["polite@z"]
+
+
 def test_an_aged_task_is_no_better_protected_once_it_runs() -> None:
     world = world_under_load()
     steps = Load(world, "step")

@@ -9,6 +9,7 @@ import pytest
 from actors.effects import KEEPER, SCHEDULER
 from actors.messages import PauseWorkflow, ReadQueues
 from actors.model import NS_PER_MS, Isolation, OnPreempt, Workflow, WorkflowId
+from tests.logic.flows import group
 from tests.logic.worlds import World, chain, explained, task, why, workflow
 
 SUSPEND: dict[str, Any] = {"isolation": Isolation.PROCESS, "on_preempt": OnPreempt.SUSPEND}
@@ -242,6 +243,19 @@ def test_nobody_inherits_over_a_limit_once_a_place_is_free() -> None:
     assert world.running() == ["few@high", "order@now"], "the high one waits for an agent now, and takes one"
 
 
+def test_what_was_inherited_over_a_limit_ends_when_the_workflow_is_paused() -> None:
+    world = limited(1, agents=1)
+    world.run("few", "low")
+    run_at(world, "few", "high", 1)
+    assert explained(world, "few@low")["inherited_priority"] == 1
+
+    world.ask(KEEPER, PauseWorkflow(WorkflowId("few"), paused=True))
+    assert "inherited_priority" not in explained(world, "few@low")
+    world.ask(KEEPER, PauseWorkflow(WorkflowId("few"), paused=False))
+
+    assert explained(world, "few@low")["inherited_priority"] == 1
+
+
 def test_nobody_inherits_over_a_limit_while_the_workflow_is_paused() -> None:
     world = limited(1, agents=1)
     world.run("few", "low")
@@ -251,6 +265,66 @@ def test_nobody_inherits_over_a_limit_while_the_workflow_is_paused() -> None:
     world.run("medium", "m")
 
     assert world.running() == ["medium@m"]
+
+
+def test_who_is_told_to_stop_inherits_no_longer_over_a_limit_and_the_next_one_does() -> None:
+    world = limited(2, agents=2)
+    world.deaf.add("few")
+    world.run("few", "first")
+    world.pass_ms(1)
+    world.run("few", "second")
+    run_at(world, "few", "high", 1)
+    assert explained(world, "few@first")["inherited_priority"] == 1
+
+    world.cancel("first")
+
+    assert explained(world, "few@second")["inherited_priority"] == 1
+
+
+def test_who_was_suspended_and_goes_on_has_a_new_place_and_is_not_the_longest_in() -> None:
+    world = World(
+        workflow("few", task("few", **SUSPEND), priority=9, max_concurrent=2), workflow("order", priority=0), agents=2
+    )
+    world.run("few", "first")
+    world.pass_ms(1)
+    world.run("few", "second")
+    world.set_priority("first", 10)
+    world.run("order", "now")
+    assert world.told.suspended == ["few@first"]
+    world.end("order@now")
+
+    run_at(world, "few", "high", 1)
+
+    assert explained(world, "few@second")["inherited_priority"] == 1
+    assert "inherited_priority" not in explained(world, "few@first")
+
+
+def test_who_cannot_have_its_lock_gives_nothing_over_a_limit_until_it_can() -> None:
+    world = World(
+        workflow("few", task("few", lock="{entity.id}"), priority=9, max_concurrent=1),
+        workflow("other", task("other", lock="{entity.id}"), priority=9), agents=2,
+    )  # fmt: skip
+    world.run("few", "low")
+    run_at(world, "few", "high", 1)
+    assert explained(world, "few@low")["inherited_priority"] == 1
+
+    world.run("other", "high")
+    assert "inherited_priority" not in explained(world, "few@low")
+
+    world.end("other@high")
+
+    assert explained(world, "few@low")["inherited_priority"] == 1
+
+
+def test_who_waits_for_a_place_that_no_agent_could_use_gives_nothing() -> None:
+    world = World(
+        workflow("few", task("few"), task("gpu", capabilities=frozenset({"gpu"})), priority=9, max_concurrent=1),
+        groups=(group("cpu", 1, "cpu"),),
+    )
+    world.run("few", "low")
+    world.set_priority("gpu@low", 0)
+
+    assert "inherited_priority" not in explained(world, "few@low")
 
 
 def test_an_agent_on_its_way_to_who_has_the_place_is_not_taken_over_by_less_important_work() -> None:

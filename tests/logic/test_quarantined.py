@@ -10,10 +10,20 @@ from typing import Any
 
 import pytest
 
-from actors.effects import KEEPER, ROUTER
+from actors.effects import KEEPER, ROUTER, Send
 from actors.logic.attempts import Attempts
-from actors.messages import AwaitInstance, Bootstrap, ForwardedEvent, Publish, ReadDeadLetters
-from actors.model import NOBODY, Delivery, EntityId, EntitySeed, Event, Json, Trigger
+from actors.messages import (
+    AwaitInstance,
+    Bootstrap,
+    ForwardedEvent,
+    Publish,
+    ReadDeadLetters,
+    RouterRestarted,
+    RouterRestored,
+    SchedulerRestarted,
+    SchedulerRestored,
+)
+from actors.model import NOBODY, Delivery, EntityId, EntitySeed, ErrorInfo, Event, Json, Trigger
 from tests.logic.crashing import RebuiltWorld, digest
 from tests.logic.flows import When, on_data, task, workflow
 
@@ -148,3 +158,16 @@ def test_nothing_is_undone_of_a_batch_that_is_over() -> None:
     world.keeping.state.roll_back()
 
     assert digest(world.keeping.state) == before
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"), [(SchedulerRestarted, SchedulerRestored), (RouterRestarted, RouterRestored)]
+)
+def test_a_rebuilt_neighbour_is_answered_even_if_its_question_crashed_the_keeper(
+    question: type[Any], answer: type[Any]
+) -> None:
+    world = RebuiltWorld(on_data("quote"), agents=1)
+
+    effects = world.keeping.quarantined(question(3), ErrorInfo("ZeroDivisionError", "a defect"), world.now)
+
+    assert [e.message.generation for e in effects if isinstance(e, Send) and isinstance(e.message, answer)] == [3]

@@ -1,4 +1,7 @@
-"""Twelve faults to plant in the logic, each a small patch: what the storms must catch.
+"""Faults to plant in the logic, each a small patch: what the storms must catch.
+
+The first twelve are of the twelve kinds that every scheduler is prone to; the others concern locks,
+kept places, inheritance, aging and the account of work.
 
 They replace methods while a ``with`` block lasts; the shipped code has no switch for them.
 """
@@ -14,7 +17,10 @@ from actors.effects import KEEPER
 from actors.logic.attempts import Attempts
 from actors.logic.fleet import Fleet
 from actors.logic.floor import Floor
+from actors.logic.inheritance import Inheritance
 from actors.logic.judging import Verdict
+from actors.logic.ready import ReadyLine
+from actors.logic.succession import FULL, Succession
 from actors.logic.working import Working
 from actors.messages import AttemptClosed, CancelAttempt
 from actors.model import Outcome, OutcomeKind, StopReason
@@ -127,6 +133,40 @@ def _preemption_counts(bring_back: Wrap) -> Wrap:
     return patched
 
 
+def _lock_not_kept(keep_lock: Wrap) -> Wrap:
+    return lambda self, waiting, attempt, priority: self.leave_lock(attempt.task)
+
+
+def _lock_not_left(leave_lock: Wrap) -> Wrap:
+    def patched(self: ReadyLine, task: Any) -> None:
+        if self.get(task) is None:  # Who loses the agent on its way has it still.
+            leave_lock(self, task)
+
+    return patched
+
+
+def _no_heir(refresh: Wrap) -> Wrap:
+    return lambda self, task: None
+
+
+def _place_not_kept(ceiling: Wrap) -> Wrap:
+    return lambda self, workflow, free: FULL if free <= 0 else None
+
+
+def _nobody_ages(age: Wrap) -> Wrap:
+    return lambda self, waiting: None
+
+
+def _counted_twice(closed_late: Wrap) -> Wrap:
+    def patched(self: Attempts, message: Any) -> None:
+        if message.attempt not in self._state.late:
+            self._state.touch_accounts()
+            self.accounts.closed(message, ())
+        closed_late(self, message)
+
+    return patched
+
+
 FAULTS: dict[str, tuple[type[Any], str, Callable[[Wrap], Wrap]]] = {
     "agent slot not freed": (Fleet, "set_free", _slot_not_freed),
     "cancelling flag not cleared": (Working, "_take", _flag_not_cleared),
@@ -140,6 +180,12 @@ FAULTS: dict[str, tuple[type[Any], str, Callable[[Wrap], Wrap]]] = {
     "requeue before acknowledgement": (Floor, "preempt", _early_requeue),
     "attempt number ignored": (Floor, "current", _number_ignored),
     "retry counted on preemption": (Attempts, "_bring_back", _preemption_counts),
+    "lock not kept for what follows": (ReadyLine, "keep_lock", _lock_not_kept),
+    "lock not left with the agent on its way": (ReadyLine, "leave_lock", _lock_not_left),
+    "nobody inherits": (Inheritance, "_refresh", _no_heir),
+    "place not kept for what follows": (Succession, "ceiling", _place_not_kept),
+    "nobody ages": (ReadyLine, "age", _nobody_ages),
+    "an end told twice counts twice": (Attempts, "_closed_late", _counted_twice),
 }
 
 

@@ -31,6 +31,7 @@ from actors.messages import (
     TaskWithdrawn,
 )
 from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason, TaskKey
+from tests.simulation.decisions import check_complete, check_reservations, nobody_first, taken_over, worst_victim
 from tests.simulation.moves import Move
 from tests.simulation.places import age, startable, weigh
 from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
@@ -135,6 +136,7 @@ class Laws:
         told = self.told
         age(told, now)
         weigh(told)
+        told.freed_for = {name: told.line[task].key for task, name in told.reserved.items()}
         done = 0
         for move in moves:
             self._ordered(effects[done : move.since], now)
@@ -143,8 +145,8 @@ class Laws:
             weigh(told)
         self._ordered(effects[done:], now)
         rule("S7", told.reserved == reserved, lambda: f"agents are on their way for {reserved}, not {told.reserved}")
-        self._check_reservations()
-        self._check_complete()
+        check_reservations(told)
+        check_complete(told)
 
     def _move(self, move: Move, effects: list[Effect], now: Instant) -> None:
         """One decision, before and after."""
@@ -155,8 +157,8 @@ class Laws:
         idle = move.kind == "assign"
         rule("law 1", startable(told, waits, idle=idle), lambda: f"{id_} may not start: {move}")
         if idle:
-            self._nobody_first(waits, agent)
-            told.not_freed(move.agent)
+            nobody_first(told, waits, agent)
+            told.not_freed(move.agent, but_for=move.task)
             self._ordered(effects, now)
             rule("law 1", move.task in told.runs, lambda: f"{id_} has an agent and is not told so")
             return
@@ -166,28 +168,19 @@ class Laws:
         free = [other.name for other in told.agents.values() if other.takes(waits)]
         rule("law 2", not free, lambda: f"{id_} has {move.agent} freed beside {free}")
         if move.kind == "take_over":
-            self._taken_over(waits, agent)
+            taken_over(told, waits, agent)
         else:
             runs = agent.runs
             rule("law 2", runs is not None, lambda: f"{id_} preempts nobody on {move.agent}")
             assert runs is not None
             self._urgent = waits
             if told.may_give_way(runs):
-                self._worst_victim(waits, runs)
+                worst_victim(told, waits, runs)
                 self._ordered(effects, now)
                 told.reserved[move.task] = move.agent
             else:
                 rule("law 5", not effects, lambda: f"{runs.job.task_id} gives way to {id_}, and may not")
             self._urgent = None
-
-    def _taken_over(self, waits: Waits, agent: Agent) -> None:
-        told, id_ = self.told, waits.job.task_id
-        before = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
-        rule("law 2", all(waits.key < other.key for other in before), lambda: f"{id_} takes over from {before}")
-        runs = agent.runs
-        rule("S7", runs is None or runs.stopping is not None, lambda: f"{agent.name} is not being freed")
-        told.not_freed(agent.name)
-        told.reserved[waits.task] = agent.name
 
     # --- what it orders --------------------------------------------------------------------------
 
@@ -261,36 +254,6 @@ class Laws:
         told.reserved.pop(task, None)
         told.assign(task, name, now, sent=sent)
 
-    def _nobody_first(self, chosen: Waits, agent: Agent) -> None:
-        """Law 1: no more important startable task could have used that agent.
-
-        Law 5: neither could one that has aged, except an agent that was freed for more important work.
-        """
-        told = self.told
-        due = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
-        sooner = all(chosen is other or chosen.key < other.key for other in due)
-        rule("law 2", sooner, lambda: f"{chosen.job.task_id} starts on {agent.name}, which was freed for {due}")
-        for other in told.line.values():
-            if due and due[0].key < other.key:
-                continue
-            if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
-                if other.key > chosen.turn and (other.task in told.reserved or self._hidden(other, agent, due)):
-                    continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
-                rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
-                    f"before {other.job.task_id} {other.key}")  # fmt: skip
-
-    def _hidden(self, aged: Waits, agent: Agent, due: list[Waits]) -> bool:
-        """Whether one of its workflow and needs has waited longer and is not important enough for that agent."""
-        told, task = self.told, aged.job.task
-        for other in told.line.values():
-            like = 0 < other.aged < aged.aged and other.workflow == aged.workflow
-            like = like and other.job.task.capabilities == task.capabilities
-            freed = bool(due) and due[0].key < other.key
-            like = like and other.job.task.preempts == task.preempts and other.priority > aged.priority
-            if like and (freed or not startable(told, other) or not agent.admits(other)):
-                return True
-        return False
-
     def _preempt(self, name: AgentName, attempt: Any, now: Instant, *, suspend: bool) -> None:
         told = self.told
         runs = told.runs.get(attempt.task)
@@ -313,21 +276,6 @@ class Laws:
         if not suspend:
             self.cancelled.add(attempt)
         runs.stopping, runs.suspending = StopReason.PREEMPT, suspend
-
-    def _worst_victim(self, urgent: Waits, victim: Runs) -> None:
-        """Law 2: strictly lower, the lowest, of equals the latest started; and only beside no free agent."""
-        told = self.told
-        names = f"{victim.job.task_id} ({victim.priority}) for {urgent.job.task_id} ({urgent.priority})"
-        rule("law 2", victim.priority > urgent.priority, names)
-        for runs in told.runs.values():
-            if not told.agents[runs.agent].fits(urgent.job) or not told.may_give_way(runs):
-                continue
-            worse = (runs.priority, runs.serial) > (victim.priority, victim.serial)
-            rule("law 2", not worse, lambda runs=runs: f"{names}, and {runs.job.task_id} ({runs.priority}) is spared")
-        for other in told.line.values():
-            if other.key < urgent.key and other.task not in told.reserved and other.job.task.preempts:
-                sooner = told.agents[victim.agent].fits(other.job) and startable(told, other, idle=False)
-                rule("law 2", not sooner, lambda other=other: f"{names}, and {other.job.task_id} {other.key} waits")
 
     def _end_suspended(self, attempt: Any) -> None:
         told = self.told
@@ -405,49 +353,6 @@ class Laws:
             told.freed(runs, held=False)
             told.agents[runs.agent].present = False
             told.aside[attempt] = runs
-
-    # --- when it has decided ---------------------------------------------------------------------
-
-    def _check_reservations(self) -> None:
-        """S7: one agent on its way for one task, and only an agent that is being freed and fits."""
-        told = self.told
-        names = list(told.reserved.values())
-        rule("S7", len(names) == len(set(names)), f"one agent is on its way to two tasks: {names}")
-        for task, name in told.reserved.items():
-            waits, runs = told.line.get(task), told.agents[name].runs
-            rule("S7", waits is not None, f"{name} is on its way to {task}, which does not wait")
-            assert waits is not None
-            rule("law 1", told.agents[name].fits(waits.job), lambda: f"{name} is freed for {waits.job.task_id}")  # noqa: B023
-            rule("S7", runs is None or runs.stopping is not None, f"{name} is not being freed")
-            limit = told.definitions.workflows[waits.workflow].max_concurrent
-            rule("limit", limit is None or told.taken(waits.workflow) <= limit, f"{waits.workflow}: places")
-
-    def _check_complete(self) -> None:
-        """Laws 1 and 2: nobody waits beside an idle agent, or for an attempt that could give way."""
-        told = self.told
-        for waits in told.line.values():
-            if not startable(told, waits):
-                continue
-            id_ = waits.job.task_id
-            free = [agent.name for agent in told.agents.values() if agent.takes(waits)]
-            rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
-            urgent = waits.job.task.preempts and startable(told, waits, idle=False)
-            if urgent and waits.job.attempt.task not in told.reserved:
-                self._check_urgent(waits)
-
-    def _check_urgent(self, waits: Waits) -> None:
-        told = self.told
-        for runs in told.runs.values():
-            agent = told.agents[runs.agent]
-            if not agent.fits(waits.job) or runs.priority <= waits.priority:
-                continue
-            names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
-            rule("law 2", not told.may_give_way(runs), names)
-            if runs.stopping is StopReason.PREEMPT and not runs.stuck:
-                claimed = [t for t, name in told.reserved.items() if name == runs.agent]
-                rule("law 2", bool(claimed), f"{names}, which is being freed for nobody")
-                first = told.line[claimed[0]]
-                rule("law 2", first.key < waits.key, f"{names}, which is freed for less")
 
     def slots(self, shown: dict[str, Any], *, crashed: bool) -> None:
         """S6: what the scheduler counts is what there is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from actors.effects import SCHEDULER, Effect, Interrupt, Kill, Reply, Save
+from actors.effects import KEEPER, SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
     ActionEnded,
     AgentReady,
@@ -50,6 +50,10 @@ class Observer(Watcher):
         self.unknown: dict[str, None] = {}
         self.ends: dict[AttemptId, tuple[OutcomeKind, StopReason | None, bool]] = {}
         """How actions ended, what they had been told, and whether they were given up before."""
+        self.closed: dict[AttemptId, AttemptClosed] = {}
+        """The ends that reached the keeper, each by its first report."""
+        self.uncounted: set[AttemptId] = set()
+        """Those whose first report was quarantined: they are in no account, whoever tells of them again."""
         self.forwarded = 0
         """Ids that reached the keeper, those that merged on the way counted too."""
         self.forwarded_batches = 0
@@ -138,6 +142,10 @@ class Observer(Watcher):
 
     def quarantined(self, name: str, message: Any) -> None:
         self.seen["quarantined"] += 1
+        if isinstance(message, AttemptClosed):
+            self._done.discard(message.attempt.task)  # Nobody knows; a person may have it run again.
+            if message.attempt not in self.closed:
+                self.uncounted.add(message.attempt)
         if isinstance(message, ActionEnded):
             self._spoilt.add(message.attempt)
 
@@ -150,6 +158,8 @@ class Observer(Watcher):
     # --- batches ---------------------------------------------------------------------------------
 
     def took(self, sender: str, name: str, message: Any, effects: list[Effect]) -> None:
+        if name == KEEPER and isinstance(message, AttemptClosed):
+            self.closed.setdefault(message.attempt, message)
         if name == SCHEDULER:
             assert self.laws is not None
             assert self.parts is not None

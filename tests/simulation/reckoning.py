@@ -58,6 +58,27 @@ def _counts(story: Story, stats: dict[str, Any]) -> None:
     published = router["published"] + router["refused"]
     rule("counts", observer.crashes[ROUTER] > 0 or published == story.published, router)
     _events(story)
+    _work(story)
+
+
+def _work(story: Story) -> None:
+    """What ran was of use or wasted, and each attempt's end counts once, by why it was cut short."""
+    observer, accounts = story.observer, story.storm.parts.logics[KEEPER].state.accounts
+    kept = accounts.useful_ns + accounts.wasted_ns.total()
+    rule("accounts", kept == accounts.ran_ns, lambda: f"{kept} ns of {accounts.ran_ns} ns")
+    ended: Counter[str] = Counter()
+    ran = 0
+    for end in [end for attempt, end in observer.closed.items() if attempt not in observer.uncounted]:
+        kind, reason, began = end.outcome.kind, end.reason, end.outcome.began
+        stopped = kind is OutcomeKind.STOPPED and reason is not None
+        if kind is OutcomeKind.LOST or stopped:
+            ended[str(reason) if stopped else "lost"] += 1
+        ran += 0 if began is None else end.outcome.ended - began
+    rule("accounts", accounts.ended == ended, lambda: f"{dict(accounts.ended)} is counted, there were {dict(ended)}")
+    if not observer.seen["task_suspended"]:  # Standing still is not running.
+        rule("accounts", accounts.ran_ns == ran, lambda: f"{accounts.ran_ns} ns ran, by the ends {ran} ns")
+        rule("accounts", accounts.preemptions == ended["preempt"], "preemptions")
+    rule("accounts", accounts.ran_ns <= ran, lambda: f"{accounts.ran_ns} ns ran, in {ran} ns")
 
 
 def _events(story: Story) -> None:
@@ -89,7 +110,8 @@ def _task_account(task: TaskView) -> None:
     given_up = task.status in ("cancelled", "failed", "unknown", "completed") and bool(attempts)
     open_ones = [a for a in (attempts[:-1] if given_up else attempts) if a.outcome is None]
     rule("L2", not open_ones, lambda: f"{task.id}: an attempt has no end")
-    rule("S5", all(a.outcome is not OutcomeKind.COMPLETED for a in attempts[:-1]), lambda: f"{task.id} was redone")
+    done = [a for a in attempts[:-1] if a.outcome is OutcomeKind.COMPLETED and a.error is None]
+    rule("S5", not done, lambda: f"{task.id} was redone")  # With an error, its report was quarantined.
     failures = [_own_failure(a) for a in attempts]
     rule("S8", task.retries <= min(sum(failures), task.max_retry), lambda: f"{task.id}: {task.retries} {attempts}")
     losses = sum(a.outcome is OutcomeKind.LOST for a in attempts)

@@ -125,6 +125,10 @@ class Agent:
         """Whether it is fit for the task, and not kept for something more important."""
         return self.fits(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
 
+    def admits_plainly(self, waits: Waits) -> bool:
+        """The same, whether it has aged or not."""
+        return self.fits(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
+
     def takes(self, waits: Waits) -> bool:
         """Whether it is idle and may take this task now."""
         return self.present and self.runs is None and self.admits(waits)
@@ -148,6 +152,8 @@ class Told:
     """Law 7 for locks: as above."""
     entered: dict[TaskKey, int] = field(default_factory=dict)
     """Who has a place of its workflow that it will leave by running on: the smallest came first."""
+    freed_for: dict[AgentName, tuple[Priority, int]] = field(default_factory=dict)
+    """How important is what agents were being freed for when the round began: no aged task's agents, these."""
     serial: int = 0
     preemptions: int = 0
 
@@ -173,9 +179,9 @@ class Told:
         if not agent.present:
             agent.present, agent.incarnation, agent.hold = True, incarnation, None
 
-    def not_freed(self, name: AgentName) -> None:
-        """Nobody waits for this agent to come free any more."""
-        self.reserved = {task: other for task, other in self.reserved.items() if other != name}
+    def not_freed(self, name: AgentName, *, but_for: TaskKey | None = None) -> None:
+        """Nobody else waits for this agent to come free any more."""
+        self.reserved = {t: other for t, other in self.reserved.items() if other != name or t == but_for}
 
     # --- what it orders --------------------------------------------------------------------------
 
