@@ -40,7 +40,7 @@ FILE_NAME = "durations.yaml"
 """Read from the definitions folder when no other file is named."""
 RECORDED = "recorded"
 DEFAULT = "default"
-_LAWS: Mapping[str, tuple[int | None, Callable[[Sequence[float]], Law]]] = {
+LAWS: Mapping[str, tuple[int | None, Callable[[Sequence[float]], Law]]] = {
     "fixed": (1, lambda given: Fixed(given[0])),
     "exponential": (1, lambda given: Exponential(given[0])),
     "uniform": (2, lambda given: Uniform(given[0], given[1])),
@@ -49,7 +49,7 @@ _LAWS: Mapping[str, tuple[int | None, Callable[[Sequence[float]], Law]]] = {
     "empirical": (None, lambda given: Empirical(tuple(given))),
 }
 """How many numbers each takes (None: any), and what it makes of them, in ns."""
-_MANNER = ("keeps_work", "stops_ms")
+MANNER = ("keeps_work", "stops_ms")
 _MAX_MS = LONGEST_NS / NS_PER_MS
 
 
@@ -103,14 +103,14 @@ def _manner(source: Source, key: str, node: Node) -> Manner | None:
     if not isinstance(node.value, dict):
         numbers = _numbers(source, (key,), node)
         return None if numbers is None else Manner(Fixed(numbers[0]))
-    laws = [name for name in node.value if name in _LAWS]
+    laws = [name for name in node.value if name in LAWS]
     for name in node.value:
-        if name not in _LAWS and name not in _MANNER:
-            hint = source.faults.suggest(name, [*_LAWS, *_MANNER]) or f"; known are {', '.join((*_LAWS, *_MANNER))}"
+        if name not in LAWS and name not in MANNER:
+            hint = source.faults.suggest(name, [*LAWS, *MANNER]) or f"; known are {', '.join((*LAWS, *MANNER))}"
             source.key_fault((key, name), f"unknown field '{clip(name)}'{hint}")
             return None
     if len(laws) != 1:
-        source.fault((key,), f"must have one of {', '.join(_LAWS)}")
+        source.fault((key,), f"must have one of {', '.join(LAWS)}")
         return None
     law = _law(source, key, laws[0])
     keeps = node.mapping().get("keeps_work")
@@ -132,7 +132,7 @@ def _manner(source: Source, key: str, node: Node) -> Manner | None:
 
 def _law(source: Source, key: str, name: str) -> Law | None:
     node = source.root.mapping()[key].mapping()[name]
-    count, make = _LAWS[name]
+    count, make = LAWS[name]
     items = node.items() if isinstance(node.value, list) else [node]
     if not items or (count is not None and len(items) != count):
         wanted = "a list of numbers" if count is None else "one number" if count == 1 else f"{count} numbers in a list"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.durations.shape import durations_schema, is_durations
 from actors.model import EntityStatus, EventType, Isolation
 from actors.reading.engine_shapes import AgentGroupShape, EntityShape, EventShape, SettingsShape
 from actors.reading.fields import id_schema
@@ -34,11 +35,12 @@ def build() -> dict[str, Any]:
         definitions[name] = made | ({"required": required} if required else {})
     _join(definitions)
     definitions["replay"] = columns_schema()
+    definitions["durations"] = durations_schema()
     setting = [{"required": [name]} for name in SettingsShape.model_fields]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Workflow definitions and engine settings",
-        "description": "One workflow, a list of them, a mapping 'workflows:' by id; or engine.yaml, or replay.yaml.",
+        "description": "A workflow, a list, or 'workflows:' by id; or engine.yaml, replay.yaml, durations.yaml.",
         "if": {"type": "array"},
         "then": {"items": {"$ref": "#/$defs/workflow_with_id"}, "minItems": 1},
         "else": {
@@ -50,7 +52,11 @@ def build() -> dict[str, Any]:
                 "else": {
                     "if": {"anyOf": [{"required": [name]} for name in definitions["replay"]["properties"]]},
                     "then": {"$ref": "#/$defs/replay"},
-                    "else": {"$ref": "#/$defs/workflow_with_id"},
+                    "else": {
+                        "if": is_durations(),
+                        "then": {"$ref": "#/$defs/durations"},
+                        "else": {"$ref": "#/$defs/workflow_with_id"},
+                    },
                 },
             },
         },

@@ -317,17 +317,29 @@ async def async_goes_on(ctx: Context) -> str:
 
 
 def saves(ctx: Context) -> str:
-    for number in ctx.params["numbers"]:
-        ctx.checkpoint({"number": number})
-    ctx.log.info("saved")
+    """Saves one number after the other; with ``wait`` the others once released, then it says so in the ledger."""
+    first, *others = ctx.params["numbers"]
+    ctx.checkpoint({"number": first})
+    while ctx.params.get("wait") and not released(ctx):
+        time.sleep(POLL_S)
+    _save_all(ctx, others)
     ctx.sleep(60 if ctx.params.get("wait") else 0)
     return "done"
 
 
-async def async_saves(ctx: Context) -> str:
-    for number in ctx.params["numbers"]:
+def _save_all(ctx: Context, numbers: list[int]) -> None:
+    for number in numbers:
         ctx.checkpoint({"number": number})
     ctx.log.info("saved")
+    write(ctx, "saved")
+
+
+async def async_saves(ctx: Context) -> str:
+    first, *others = ctx.params["numbers"]
+    ctx.checkpoint({"number": first})
+    while ctx.params.get("wait") and not released(ctx):
+        await asyncio.sleep(POLL_S)
+    _save_all(ctx, others)
     await ctx.sleep(60 if ctx.params.get("wait") else 0)
     return "done"
 

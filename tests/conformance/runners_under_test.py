@@ -226,6 +226,14 @@ class World:
         prefix = f"{self.told[attempt].job.task_id}#{attempt.number} "
         return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
+    def written(self, attempt: AttemptId, line: str) -> None:
+        """Wait until the action has appended this line."""
+        end = time.monotonic() + BOUND_S
+        while line not in self.ledger(attempt):
+            assert time.monotonic() < end, f"not within {BOUND_S:g} s: {line!r} in the ledger"
+            with self._changed:
+                self._changed.wait(0.005)
+
     def release(self) -> None:
         (self.folder / "release").touch()
 
