@@ -7,6 +7,7 @@ reports about anything but the newest attempt change nothing.
 from __future__ import annotations
 
 from actors.effects import SCHEDULER
+from actors.logic import late
 from actors.logic.endings import Endings
 from actors.logic.instances import Instances
 from actors.logic.judging import Judgement, Verdict, judge
@@ -83,6 +84,7 @@ class Attempts:
     def parked(self, message: AttemptParked, now: Instant) -> None:
         found = self._instances.find_attempt(message.attempt)
         if found is None or found[1].over or found[1].status is not TaskStatus.RUNNING or message.agent is None:
+            self.given_up_parked(message)
             return
         instance, run = found
         run.move(TaskStatus.PENDING)
@@ -93,6 +95,14 @@ class Attempts:
             self.accounts.suspended()
         by = self._preemptor(message.preempted_by)
         self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, by)
+
+    def given_up_parked(self, message: AttemptParked) -> None:
+        """Nothing follows from it, but that it has to be ended where it stands still."""
+        found = self._instances.find_attempt(message.attempt)
+        if found is None:
+            late.parked(self._state, message)
+        elif message.agent is not None:
+            found[1].attempt.stand_still(message.agent, message.at)
 
     def closed(self, message: AttemptClosed, now: Instant) -> None:
         """Record how an attempt ended, and go on from there; the scheduler is told in any case."""
@@ -120,11 +130,10 @@ class Attempts:
 
     def _closed_late(self, message: AttemptClosed) -> None:
         """What was given up long ago: what it ran counts, how it ended does not. What is told twice counts once."""
-        late = self._state.late
-        if message.attempt in late:
-            self._state.note(late, message.attempt)
+        known = late.heard_of(self._state, message.attempt)
+        if known is not None:
             self._state.touch_accounts()
-            self.accounts.closed(message, late.pop(message.attempt))
+            self.accounts.closed(message, known.stood)
 
     def count(self, verdict: Verdict) -> None:
         self._state.will_change(self.counts)
@@ -210,6 +219,7 @@ class Attempts:
     def withdrawn(self, task: TaskKey, now: Instant) -> None:
         found = self._instances.find(task)
         if found is None or not found[1].in_line:
+            late.withdrawn(self._state, task)
             return
         instance, run = found
         run.in_line = False

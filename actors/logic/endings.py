@@ -7,6 +7,7 @@ of it is left in line or running, and nothing is unknown.
 from __future__ import annotations
 
 from actors.effects import SCHEDULER
+from actors.logic import late
 from actors.logic.entities import StateTable, Triggers
 from actors.logic.history import record
 from actors.logic.instances import Instances
@@ -16,7 +17,6 @@ from actors.logic.state import State
 from actors.logic.workflows import Instance, Run, Withdrawal, error_text
 from actors.messages import CancelTask
 from actors.model import (
-    AttemptId,
     EntityStatus,
     ErrorInfo,
     Event,
@@ -139,9 +139,7 @@ class Endings:
         self._state.touch_instance(instance)
         for run in instance.runs:
             if run.in_line:  # It was given up, and is still to be heard of.
-                late = AttemptId(instance.task_key(run.task), len(run.attempts))
-                self._state.note(self._state.late, late)
-                self._state.late[late] = run.attempt.stood
+                late.remember(self._state, self._instances.ready_task(instance, run), run.attempt)
             if run.status is TaskStatus.PENDING:
                 self._state.touch_run(run)
                 if run.open:

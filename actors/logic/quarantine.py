@@ -8,6 +8,7 @@ neither agent nor place stays held. An action that still runs is told to stop.
 from __future__ import annotations
 
 from actors.effects import SCHEDULER
+from actors.logic import late
 from actors.logic.books import Books
 from actors.logic.judging import Verdict
 from actors.logic.workflows import Instance, Run
@@ -49,6 +50,7 @@ class Quarantine:
                     self._stop(run, instance)
                     self._fail(instance, run, poison, now, may_have_begun=resumed)
             case AttemptParked(attempt):
+                self._books.attempts.given_up_parked(message)
                 self._stop_and_fail(attempt, poison, now)
             case NoteReceived(attempt):
                 self._books.out.send(SCHEDULER, NoteTaken(attempt))
@@ -79,6 +81,7 @@ class Quarantine:
         self._books.out.recorded.append(message.attempt)
         found = self._books.instances.find_attempt(message.attempt)
         if found is None:
+            late.heard_of(self._books.state, message.attempt)  # It is in no account, whoever tells of it again.
             return
         instance, run = found
         outcome, attempt = message.outcome, run.attempt
@@ -90,6 +93,7 @@ class Quarantine:
     def _withdrawn(self, task: TaskKey, poison: ErrorInfo, now: Instant) -> None:
         found = self._books.instances.find(task)
         if found is None or not found[1].in_line:
+            late.withdrawn(self._books.state, task)
             return
         instance, run = found
         run.in_line = False

@@ -231,7 +231,7 @@ class Rebuilding:
         held = self._held.get(attempt.task)
         known = held is not None and held.ready.job.attempt == attempt
         if known and held is not None and agent.running is None:
-            runs_here = held.standing is Standing.RUNNING and held.agent == left.agent
+            runs_here = held.standing in (Standing.RUNNING, Standing.GIVEN_UP) and held.agent == left.agent
             if isinstance(left, AttemptSuspended) and not runs_here:
                 return  # The keeper knows, or it has gone on elsewhere since.
             del self._held[attempt.task]

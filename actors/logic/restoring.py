@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from actors.effects import ROUTER, SCHEDULER
 from actors.logic.books import Books
+from actors.logic.late import given_up
 from actors.logic.steering import Steering
 from actors.logic.workflows import Instance, Run, Withdrawal
 from actors.messages import (
@@ -53,13 +54,16 @@ class Restoring:
         out = books.out
         out.ready, out.recorded = [], []
         sent = [instance for instance in books.instances.live.values() if instance.sent_at is not None]
-        tasks = tuple([held for instance in sent for held in self._held(instance)])
+        late = [one.held for one in books.state.late.values()]
+        tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
         out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(self._steering.paused))))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)
             else:
                 self._ask_again(instance)
+        for held in late:
+            out.send(SCHEDULER, CancelTask(held.ready.job.attempt.task))
 
     def _held(self, instance: Instance) -> list[HeldTask]:
         """Its tasks that the scheduler has; those of one that nothing has happened to are not even made."""
@@ -74,10 +78,10 @@ class Restoring:
         out = self._books.out
         self._books.instances.offer_again(instance)
         for run in instance.runs:
-            if not (run.in_line and run.open):
+            if not run.in_line:
                 continue
             key = instance.task_key(run.task)
-            if run.withdrawing is Withdrawal.CANCELLED:
+            if not run.open or run.withdrawing is Withdrawal.CANCELLED:
                 out.send(SCHEDULER, CancelTask(key))
             elif (run.withdrawing is not None and not instance.started) or run.withdrawing is Withdrawal.QUEUE_TIMEOUT:
                 out.send(SCHEDULER, WithdrawTask(key))
@@ -108,4 +112,4 @@ def _held(ready: ReadyTask, run: Run) -> HeldTask:
                 return HeldTask(ready, Standing.WAITING, attempt.ready)
             return HeldTask(ready, Standing.PARKED, attempt.stood[-1][0], attempt.home, parked=True, paused=paused)
         case _:
-            return HeldTask(ready, Standing.GIVEN_UP, attempt.ready, attempt.agent)
+            return given_up(ready, attempt)

@@ -28,9 +28,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from actors.logic.accounts import Accounts, Stood
+from actors.logic.accounts import Accounts
 from actors.logic.judging import Verdict
 from actors.logic.lanes import Lanes
+from actors.logic.late import Late
 from actors.logic.remembered import Remembered
 from actors.logic.rows import Row
 from actors.logic.workflows import Attempt, Instance, Revising, Run
@@ -118,8 +119,8 @@ class State:
         """Pending rows that nothing has looked at since they changed, oldest first."""
         self.live: dict[InstanceKey, Instance] = {}
         """Unfinished instances, oldest first."""
-        self.late: dict[AttemptId, Stood] = {}
-        """Attempts that had not ended when their instance was over, and when they stood still: they count once."""
+        self.late: dict[AttemptId, Late] = {}
+        """Attempts that had not ended when their instance was over: each counts once, when it ends."""
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
         self.keys = 0

@@ -10,20 +10,36 @@ from typing import Any
 
 import pytest
 
-from actors.effects import KEEPER, ROUTER, Send
+from actors.effects import KEEPER, ROUTER, SCHEDULER, Send
 from actors.logic.attempts import Attempts
+from actors.logic.history import view
 from actors.messages import (
+    AttemptClosed,
+    AttemptParked,
     AwaitInstance,
     Bootstrap,
+    CancelTask,
     ForwardedEvent,
     Publish,
     ReadDeadLetters,
     RouterRestarted,
     RouterRestored,
+    RunWorkflow,
     SchedulerRestarted,
     SchedulerRestored,
 )
-from actors.model import NOBODY, Delivery, EntityId, EntitySeed, ErrorInfo, Event, Json, Trigger
+from actors.model import (
+    NOBODY,
+    Delivery,
+    EntityId,
+    EntitySeed,
+    ErrorInfo,
+    Event,
+    Isolation,
+    Json,
+    OnPreempt,
+    Trigger,
+)
 from tests.logic.crashing import RebuiltWorld, digest
 from tests.logic.flows import When, on_data, task, workflow
 
@@ -171,3 +187,111 @@ def test_a_rebuilt_neighbour_is_answered_even_if_its_question_crashed_the_keeper
     effects = world.keeping.quarantined(question(3), ErrorInfo("ZeroDivisionError", "a defect"), world.now)
 
     assert [e.message.generation for e in effects if isinstance(e, Send) and isinstance(e.message, answer)] == [3]
+
+
+# --- what outlives its instance ------------------------------------------------------------------
+
+FROZEN = task("frozen", isolation=Isolation.PROCESS, on_preempt=OnPreempt.SUSPEND)
+
+
+def one_has_failed(world: RebuiltWorld) -> bool:
+    """As it is recorded now; what is under way between actors stays there."""
+    return [view(r, world.calendar).status for r in world.records.values()] == ["failed"]
+
+
+@pytest.mark.parametrize("crash_before", [AttemptParked, CancelTask])
+def test_what_stands_still_when_its_report_crashes_the_keeper_is_ended_whatever_the_scheduler_loses(
+    crash_before: type[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RebuiltWorld(workflow("frozen", FROZEN, priority=4), workflow("order", priority=0), agents=1)
+    world.run("frozen", "a")
+    world.run("order", "now", settle=False)
+    while not world.messages(AttemptParked, KEEPER):
+        world.deliver(KEEPER, SCHEDULER, "agent_0")
+    if crash_before is CancelTask:
+        with monkeypatch.context() as broken:
+            break_on("parked", broken)
+            world.deliver(KEEPER)
+        assert one_has_failed(world)
+        assert world.messages(CancelTask, SCHEDULER)
+
+    world.crash(SCHEDULER, lose_inbox=True)
+    with monkeypatch.context() as broken:
+        break_on("parked", broken)
+        world.settle()
+
+    assert [action.label for action in world.actions.values()] == ["order@now"]
+    assert world.stats()["agents"]["suspended"] == 0
+    assert not world.keeping.state.late
+
+
+@pytest.mark.parametrize("lose", [False, True], ids=["inbox kept", "inbox lost"])
+def test_what_runs_when_its_report_crashes_the_keeper_is_stopped_whatever_the_scheduler_loses(
+    lose: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = RebuiltWorld(workflow("job"), agents=1)
+    with monkeypatch.context() as broken:
+        break_on("assigned", broken)
+        world.run("job", "a", settle=False)
+        world.deliver(KEEPER, SCHEDULER, KEEPER)
+    assert one_has_failed(world)
+
+    world.crash(SCHEDULER, lose_inbox=lose)
+    world.settle()
+
+    assert not world.actions
+    assert not world.keeping.state.late
+
+
+def test_what_is_suspended_after_it_was_given_up_is_ended_where_it_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = RebuiltWorld(workflow("frozen", FROZEN, priority=4), workflow("order", priority=0), agents=1)
+    with monkeypatch.context() as broken:
+        break_on("assigned", broken)
+        world.run("frozen", "a", settle=False)
+        world.deliver(KEEPER, SCHEDULER)  # Told to run, and the keeper has yet to read it.
+        world.run("order", "now", settle=False)
+        world.deliver("agent_0")
+        sent = list(world.inbox[KEEPER])
+        world.inbox[KEEPER].clear()
+        world.inbox[KEEPER].extend(one for one in sent if isinstance(one[1], RunWorkflow))
+        world.deliver(KEEPER, SCHEDULER, "agent_0", "agent_0")  # The order has it suspended.
+        world.inbox[KEEPER].extendleft(one for one in sent if not isinstance(one[1], RunWorkflow))
+        world.deliver(KEEPER)  # Now it is given up, while its suspension is on the way.
+    assert one_has_failed(world)
+
+    world.crash(SCHEDULER, lose_inbox=True)
+    world.settle()
+
+    assert [action.label for action in world.actions.values()] == ["order@now"]
+    assert world.stats()["agents"]["suspended"] == 0
+
+
+def test_an_end_after_its_instance_whose_report_crashes_the_keeper_is_in_no_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = RebuiltWorld(workflow("job", task("job", delivery=Delivery.AT_MOST_ONCE)), agents=1)
+    with monkeypatch.context() as broken:
+        break_on("assigned", broken)
+        break_on("closed", broken)
+        world.run("job", "a")
+    (end,) = world.messages(AttemptClosed, KEEPER)
+
+    world.tell(KEEPER, end)
+
+    assert world.stats(KEEPER)["cut_short"] == {}
+    assert not world.keeping.state.late
+
+
+def test_what_is_taken_out_of_line_after_its_instance_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = RebuiltWorld(workflow("job", task("job", queue_timeout_ms=50)), agents=1)
+    world.run("job", "first")
+    world.run("job", "a")
+
+    with monkeypatch.context() as broken:
+        break_on("queue_timeout", broken)
+        world.pass_ms(60)
+
+    assert world.instance("a").status == "failed"
+    assert not world.keeping.state.late

@@ -75,7 +75,7 @@ def _work(story: Story) -> None:
             ended[str(reason) if stopped else "lost"] += 1
         ran += 0 if began is None else end.outcome.ended - began
     rule("accounts", accounts.ended == ended, lambda: f"{dict(accounts.ended)} is counted, there were {dict(ended)}")
-    if not observer.seen["task_suspended"]:  # Standing still is not running.
+    if not observer.seen["suspended"]:  # Standing still is not running.
         rule("accounts", accounts.ran_ns == ran, lambda: f"{accounts.ran_ns} ns ran, by the ends {ran} ns")
         rule("accounts", accounts.preemptions == ended["preempt"], "preemptions")
     rule("accounts", accounts.ran_ns <= ran, lambda: f"{accounts.ran_ns} ns ran, in {ran} ns")
