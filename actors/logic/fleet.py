@@ -70,7 +70,9 @@ class Running:
 
 
 class Agent:
-    __slots__ = ("hold", "incarnation", "index", "kind", "name", "present", "reserved_for", "running", "token")
+    __slots__ = (
+        "hold", "incarnation", "index", "kind", "name", "present", "reserved_for", "reserved_in", "running", "token",
+    )  # fmt: skip
 
     def __init__(self, name: AgentName, index: int, kind: Kind) -> None:
         self.name = name
@@ -82,6 +84,8 @@ class Agent:
         self.hold: tuple[AttemptId, Priority] | None = None
         """Idle, but kept for work at least this important until that attempt's end is recorded (law 7)."""
         self.reserved_for: Waiting | None = None
+        self.reserved_in = 0
+        """The round in which that was decided."""
         self.token = 0
         """Changes whenever a heap entry about this agent goes stale."""
 
@@ -187,6 +191,9 @@ class Fleet:
         self._kinds: dict[frozenset[str], Kind] = {}
         self._fitting: dict[frozenset[str], tuple[Kind, ...]] = {}
         self._ticket = 0
+        self._round = 0
+        self._freed: dict[AgentName, tuple[Priority, int]] = {}
+        """How important was for whom agents had been freed, of those who have had others in this round."""
 
     def enlist(self, name: AgentName, capabilities: frozenset[str]) -> None:
         """An agent that is to come; it is free when ``arrived`` says so."""
@@ -208,6 +215,21 @@ class Fleet:
         return kinds
 
     # --- changes -------------------------------------------------------------------------------
+
+    def begin_round(self) -> None:
+        self._round += 1
+        self._freed.clear()
+
+    def claim(self, agent: Agent, waiting: Waiting) -> None:
+        """It is being freed for this task from now on."""
+        agent.reserved_in = self._round
+        self.reserve(agent, waiting)
+
+    def disclaim(self, agent: Agent, waiting: Waiting) -> None:
+        """Not for this task any more; that it was counts until the round ends."""
+        if agent.reserved_in != self._round:
+            self._freed.setdefault(agent.name, waiting.key)
+        self.reserve(agent, None)
 
     def set_free(self, agent: Agent, hold: tuple[AttemptId, Priority] | None) -> None:
         """It is idle now; with ``hold``, for work at least that important only."""
@@ -265,14 +287,18 @@ class Fleet:
 
     def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
         """An idle agent that was not freed for more important work; rarely is the one found such a one."""
-        if found.reserved_for is None or waiting.key <= found.reserved_for.key:
+        if self._may_have(found, waiting):
             return found
         for kind in self.fitting(need.capabilities):
             for agent in kind.idle():
                 held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
-                if not held and (agent.reserved_for is None or waiting.key <= agent.reserved_for.key):
+                if not held and self._may_have(agent, waiting):
                     return agent
         return None
+
+    def _may_have(self, agent: Agent, aged: Waiting) -> bool:
+        due = agent.reserved_for
+        return (due is None or aged.key <= due.key) and aged.key <= self._freed.get(agent.name, aged.key)
 
     def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:
         """An agent on its way to nobody, or to a less important task; the least important of those."""

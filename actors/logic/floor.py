@@ -163,11 +163,11 @@ class Floor:
         waiting.reserved_at = waiting.reserved_at or now
         self.take(waiting)
         self.line.reserve(waiting, agent.name)
-        self.fleet.reserve(agent, waiting)
+        self.fleet.claim(agent, waiting)
 
     def unreserve(self, waiting: Waiting) -> None:
         assert waiting.reserved is not None
-        self.fleet.reserve(self.fleet.agents[waiting.reserved], None)
+        self.fleet.disclaim(self.fleet.agents[waiting.reserved], waiting)
         self.count(waiting.need.workflow, -1)
         self.line.reserve(waiting, None)
         if waiting.home is None:  # What is suspended keeps its lock.

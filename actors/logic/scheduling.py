@@ -152,6 +152,7 @@ class Scheduling:
             return floor.taken_effects()
         if orders.stopping is None:
             floor.aging.age(now)
+            floor.fleet.begin_round()
             self.inheritance.settle()
             while (move := next_move(floor.line, floor.fleet)) is not None:
                 match move:

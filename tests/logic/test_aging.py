@@ -10,6 +10,7 @@ from actors.effects import SCHEDULER
 from actors.messages import AttemptAssigned
 from actors.model import NS_PER_MS, Workflow
 from tests.logic.floor_rules import check_always, check_at_rest, check_inherited
+from tests.logic.flows import group
 from tests.logic.worlds import World, explained, task, why, workflow
 
 STUDY_MS, STEP_MS = 1_000_000, 10
@@ -253,6 +254,26 @@ def test_an_aged_task_gives_no_freed_agent_to_who_comes_behind_a_more_important_
     world.stop("mid@m")
 
     assert world.running() == ["polite@z"]
+
+
+def test_a_freed_agent_that_is_needed_no_more_goes_by_importance_and_not_by_age() -> None:
+    """One is freed for ``late``, which gets the one that ``top`` leaves at that moment; all three have aged."""
+    world = World(
+        workflow("top", priority=1), workflow("mid", task("mid", grace_ms=1_000), priority=6),
+        workflow("less", task("less", capabilities=frozenset({"gpu"})), priority=5),
+        workflow("late", priority=3), workflow("low", priority=7),
+        groups=(group("cpu", 1, "cpu"), group("wide", 1, "cpu", "gpu")), starvation_ms=100,
+    )  # fmt: skip
+    world.deaf.add("mid")
+    for name in ("top", "mid", "less", "late", "low"):
+        world.run(name, "x")
+    world.pass_ms(80)
+
+    world.end("top@x", settle=False)
+    world.stop("mid@x")
+
+    assert world.running() == ["late@x", "less@x"]
+    assert "low@x" not in world.told.started
 
 
 def test_an_aged_task_is_no_better_protected_once_it_runs() -> None:
