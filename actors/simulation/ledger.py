@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from actors.effects import Abandon, Effect, Reply, Resume, Send, Start
-from actors.logic.reaping import Orphan
-from actors.messages import AgentReady, AttemptEnded, AttemptSuspended, EndTaken
-from actors.model import NOBODY, AttemptId, ReplyId
+from actors.effects import Abandon, Effect, Kill, Reply, Resume, Send, Start
+from actors.ledger import REMEMBERED, Ledger
+from actors.logic.reaping import Death, Orphan
+from actors.messages import AttemptEnded, AttemptSuspended, EndTaken
+from actors.model import NOBODY, ErrorInfo, ReplyId
+
+_NO_DEATH = Death(ErrorInfo("none", "only looked at"))
 
 
 class OpenAsks:
@@ -34,46 +36,43 @@ class OpenAsks:
 
 
 class AgentLedger:
-    """The attempts that began on one agent and are not over there; and what was reported last."""
+    """The book that the engine's own shells keep of an agent's attempts, fed with effects as they are performed."""
 
     def __init__(self) -> None:
-        self.incarnation = 1
-        """The newest that was made or told of."""
-        self._began: dict[AttemptId, Orphan] = {}
-        self._last: AttemptEnded | AttemptSuspended | None = None
-        self._ends: dict[AttemptId, AttemptEnded] = {}
+        self._book = Ledger()
+
+    @property
+    def incarnation(self) -> int:
+        """The newest that was told of."""
+        return self._book.incarnation
+
+    @incarnation.setter
+    def incarnation(self, made: int) -> None:
+        self._book.incarnation = made
 
     @property
     def orphans(self) -> tuple[Orphan, ...]:
-        return tuple(self._began.values())
+        return self._book.remains(_NO_DEATH).orphans
 
     @property
     def reported(self) -> tuple[AttemptEnded | AttemptSuspended | None, tuple[AttemptEnded, ...]]:
         """The newest report that took an attempt from the agent, and unconfirmed ends of others."""
-        return self._last, tuple(self._ends.values())
+        remains = self._book.remains(_NO_DEATH)
+        return remains.last, remains.ends
 
     def took(self, message: Any) -> None:
         if isinstance(message, EndTaken):
-            self._ends.pop(message.attempt, None)
+            self._book.confirmed(message)
 
     def performed(self, effect: Effect) -> None:
         match effect:
             case Start(job) | Resume(job):
-                self._began[job.attempt] = Orphan(job.attempt, job, self.incarnation)
-                self._last = None
-            case Abandon(attempt):
-                if attempt in self._began:
-                    self._began[attempt] = replace(self._began[attempt], aside=True)
-            case Send(_, AgentReady(_, incarnation)):
-                self.incarnation = max(self.incarnation, incarnation)
-            case Send(_, AttemptEnded() as report):
-                orphan = self._began.pop(report.attempt, None)
-                if orphan is None or orphan.aside:
-                    self._ends[report.attempt] = report
-                else:
-                    self._last = report
-            case Send(_, AttemptSuspended() as report):
-                self._began.pop(report.attempt, None)
-                self._last = report
+                self._book.began(job)
+            case Abandon():
+                self._book.abandoned(effect)
+            case Kill():
+                self._book.killed(effect)
+            case Send(_, message) if type(message) in REMEMBERED:
+                self._book.told(message)
             case _:
                 pass
