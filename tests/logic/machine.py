@@ -68,8 +68,8 @@ from actors.model import (
     StopReason,
     Workflow,
 )
+from actors.simulation.ledger import AgentLedger
 from actors.views import StateChanged
-from tests.logic.ledger import Ledger
 
 BEGINNING: Instant = 1_000_000 * NS_PER_MS
 UTC = 1_630_000_000.0
@@ -148,7 +148,7 @@ class Machine:
         self.scheduling = Scheduling(self.definitions.workflows, names, starvation_ms=self.settings.starvation_ms)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
-        self.ledgers = {str(name): Ledger() for name, _ in names}
+        self.ledgers = {str(name): AgentLedger() for name, _ in names}
         self.crashes: Counter[str] = Counter()
         """How often each logic was rebuilt: the generation of those that have one."""
         self._open: dict[str, dict[ReplyId, Any]] = {}
@@ -201,7 +201,7 @@ class Machine:
             if getattr(message, "reply", NOBODY) != NOBODY:
                 self._open[name][message.reply] = message
             if isinstance(message, EndTaken):
-                self.ledgers[name].confirmed(message)
+                self.ledgers[name].took(message)
         if batch:
             self._perform(name, effects + logic.settle(self.now))
             logic.check()
@@ -234,7 +234,7 @@ class Machine:
     def _next_working(self, name: AgentName, *, final: bool = False) -> Working:
         ledger = self.ledgers[name]
         death = Death(ErrorInfo("ValueError", "planted"), "RunAttempt", final)
-        reported = (ledger.last, ledger.ends)
+        reported = ledger.reported
         incarnation = self.working[name].incarnation + 1
         return Working(name, incarnation=incarnation, orphans=ledger.orphans, death=death, reported=reported)
 
@@ -273,7 +273,7 @@ class Machine:
     def _perform(self, name: str, effects: list[Effect]) -> None:
         for effect in effects:
             if name in self.ledgers:
-                self.ledgers[name].performed(effect, self.working[AgentName(name)].incarnation)
+                self.ledgers[name].performed(effect)
             match effect:
                 case Send(to, message):
                     self._open[name].pop(getattr(message, "reply", NOBODY), None)

@@ -96,7 +96,7 @@ def test_an_end_outlives_the_crash_of_who_told_it_and_of_who_was_told() -> None:
     world = full_world(agents=1)
     world.end("study@low1", settle=False)
     world.deliver("agent_0")
-    world.ledgers["agent_0"].last = None  # A shell that hands over orphans alone.
+    world.ledgers["agent_0"]._book._last = None  # A shell that hands over orphans alone.
     world.crash("agent_0")
 
     world.crash(SCHEDULER)
