@@ -211,6 +211,8 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
+    """Answer with one unfinished instance; None if there is none of this id."""
+
     id: str
     reply: ReplyId = NOBODY
 
@@ -235,6 +237,8 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
+    """Answer with the events that nobody accepted, oldest first."""
+
     reply: ReplyId = NOBODY
 
 
