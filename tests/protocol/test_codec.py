@@ -47,7 +47,7 @@ MESSAGES: list[type] = sorted(typing.get_args(Message), key=lambda kind: str(kin
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=[kind.__name__ for kind in MESSAGES])
 def test_every_message_comes_back_from_json_as_it_was(kind: type) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(of(kind))
     def there_and_back(message: Any) -> None:
         text = json.dumps(encode(message), allow_nan=False)
@@ -62,7 +62,7 @@ def test_whatever_json_is_given_for_a_message_it_is_taken_or_refused_in_one_line
     names = list(typing.get_type_hints(kind))
     keys = st.sampled_from(names) | st.text(max_size=4) if names else st.text(max_size=4)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=20, deadline=None)
     @given(JSON | st.dictionaries(keys, JSON, max_size=4))
     def take(fields: Any) -> None:
         said = ""
