@@ -140,7 +140,7 @@ def takes(actor: str) -> Mapping[str, type]:
     return {kind.__name__: kind for kind in typing.get_args(_UNIONS.get(actor, messages.ToAgent))}
 
 
-def unsafe(actor: str, kind: type) -> bool:
+def is_unsafe(actor: str, kind: type) -> bool:
     """Whether it could forge what only the engine may say. What is not in the table is."""
     return kind not in OPEN[actor if actor in OPEN else AGENT]
 
@@ -156,7 +156,7 @@ def protocol_of(actor: str) -> list[dict[str, Json]]:
         {
             "name": name,
             "doc": _first_line(kind),
-            "unsafe": unsafe(actor, kind),
+            "unsafe": is_unsafe(actor, kind),
             "answers": answers(kind),
             "fields": [described(field) for field in shape_of(kind).fields if field.name != _REPLY],
         }
@@ -174,7 +174,7 @@ def message_from(actor: str, name: object, fields: object, *, may_be_unsafe: boo
     if not isinstance(name, str) or name not in known:
         raise NotFoundError(f"the {actor} takes no message {shown(name)}{meant(name, known) or _whose(name)}")
     kind = known[name]
-    if unsafe(actor, kind) and not may_be_unsafe:
+    if is_unsafe(actor, kind) and not may_be_unsafe:
         raise RefusedError(
             f"{name} is told by the engine's own parts, and sent from outside it may forge what happened; "
             "say unsafe to send it all the same"

@@ -12,7 +12,10 @@ from typing import Any, NewType
 
 from hypothesis import strategies as st
 
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["flow", "task", "DATA_READY", "HIGH_PRIORITY_ARRIVED", "600036", "retry", "completed"]
+)
+"""Any text, and some that the engines of the tests know."""
 WHOLE = st.integers(-(2**63) + 1, 2**63 - 1)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
