@@ -31,6 +31,17 @@ class Insight(Queries):
         """Every message that the actor takes, as ``actors.protocol.protocol_of``; before the start too."""
         return protocol_of(self._known(actor))
 
+    def actors(self) -> list[dict[str, Json]]:
+        """Every actor, also one that hangs: nobody is asked.
+
+        ``name``; ``state`` (``idle``, ``busy``, ``stopping``, ``halted``, ``taken out``);
+        ``inbox_depth``; ``handled``, messages dealt with; ``oldest_waiting_ms``, how long the oldest not
+        yet dealt with has been there, at least, and at most a fifth of a second longer;
+        ``restarts`` and ``generation``, logics made after the first; ``dead_letters``, messages that
+        nobody read; ``refused``, foreign ones; ``quarantined``, those that crashed it twice.
+        """
+        return self._running().supervisor.standings()
+
     def send(
         self,
         actor: str,
