@@ -11,6 +11,7 @@ from actors.errors import NotFoundError, RequestError
 from actors.generations import agent_names
 from actors.handles import ANSWER_S
 from actors.log import logger
+from actors.messages import Inspect
 from actors.model import Json
 from actors.protocol import answers, is_unsafe, message_from, protocol_of
 from actors.queries import Queries
@@ -19,6 +20,7 @@ from actors.sketch import Bounds, sketch
 
 ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
 """So much of an answer is given."""
+INSPECTED = Bounds(items=200, chars=300, values=20_000)
 MAX_WAIT_S = 86_400
 
 
@@ -69,6 +71,15 @@ class Insight(Queries):
             return sketch(self._ask(known, made, timeout), ANSWERED)
         parts.hand_in(known, made)
         return None
+
+    def inspect(self, actor: str) -> dict[str, Json]:
+        """What an actor's logic knows, told by itself in its turn: totals, and the first 50 of each collection.
+
+        Raises ``TimeoutError`` if it does not answer within 30 s.
+        """
+        known = self._known(actor)
+        found: dict[str, Json] = sketch(self._ask(known, Inspect()), INSPECTED)
+        return found
 
     def _known(self, actor: object) -> str:
         names: tuple[str, ...] = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in agent_names(self.definitions)])

@@ -28,7 +28,7 @@ _UNIONS: Mapping[str, Any] = {
     AGENT: messages.ToAgent,
 }
 OPEN: Mapping[str, frozenset[type]] = {
-    ROUTER: frozenset({messages.Publish, messages.AwaitIdle, messages.ReadStats}),
+    ROUTER: frozenset({messages.Publish, messages.AwaitIdle, messages.ReadStats, messages.Inspect}),
     KEEPER: frozenset(
         {
             messages.PutEntity,
@@ -46,10 +46,11 @@ OPEN: Mapping[str, frozenset[type]] = {
             messages.ReadDeadLetters,
             messages.ExplainTask,
             messages.ReadStats,
+            messages.Inspect,
         }
     ),
-    SCHEDULER: frozenset({messages.ReadQueues, messages.ReadStats}),
-    AGENT: frozenset({messages.ReadStats}),
+    SCHEDULER: frozenset({messages.ReadQueues, messages.ReadStats, messages.Inspect}),
+    AGENT: frozenset({messages.ReadStats, messages.Inspect}),
 }
 """By actor, the messages that need no ``unsafe``."""
 CLOSED: Mapping[str, frozenset[type]] = {

@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
+from actors.logic import describing
 from actors.logic.books import Books
 from actors.logic.state import State
 from actors.logic.steering import Steering
@@ -16,6 +17,7 @@ from actors.messages import (
     AwaitReceipt,
     ExplainTask,
     ExplainWaiting,
+    Inspect,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
@@ -35,6 +37,7 @@ Question: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
 )
 
 
@@ -91,6 +94,8 @@ class Asking:
                 self._explain(identity, reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
+            case Inspect(reply):
+                out.reply(reply, describing.keeper(self._state))
             case _:
                 assert_never(message)
 

@@ -104,7 +104,7 @@ from actors.messages.scheduler import (
     ToScheduler,
     WithdrawTask,
 )
-from actors.messages.shared import AwaitIdle, Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 
@@ -150,6 +150,7 @@ __all__ = [
     "GraceOver",
     "HeldTask",
     "HoldWorkflow",
+    "Inspect",
     "Message",
     "MinRuntimeOver",
     "Note",

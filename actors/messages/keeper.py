@@ -8,7 +8,7 @@ from typing import TypeAlias
 from actors.frozen import frozen
 from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
-from actors.messages.shared import AwaitIdle, Note, ReadStats
+from actors.messages.shared import AwaitIdle, Inspect, Note, ReadStats
 from actors.model import (
     NOBODY,
     AgentName,
@@ -293,6 +293,7 @@ ToKeeper: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
     | Watch
     | ReconcileDue
     | BackoffOver

@@ -13,7 +13,7 @@ from actors.messages.rebuilding import (
     SchedulerRestored,
     WorkReport,
 )
-from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
     AgentName,
@@ -182,6 +182,7 @@ ToScheduler: TypeAlias = (
     | ExplainWaiting
     | ReadQueues
     | ReadStats
+    | Inspect
     | StopAgents
     | StopGraceOver
     | SchedulerRestored
