@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from actors import admission
 from actors.brief import brief
@@ -17,6 +17,7 @@ from actors.protocol import answers, is_unsafe, message_from, protocol_of
 from actors.queries import Queries
 from actors.shapes import meant, shown
 from actors.sketch import Bounds, sketch
+from actors.taps import MOST_PER_S, Listener
 
 ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
 """So much of an answer is given."""
@@ -80,6 +81,21 @@ class Insight(Queries):
         known = self._known(actor)
         found: dict[str, Json] = sketch(self._ask(known, Inspect()), INSPECTED)
         return found
+
+    def tap(self, actor: str, listener: Listener, *, max_per_s: int = 100) -> Callable[[], None]:
+        """Show ``listener`` the actor's messages as it takes them in, from a thread of their own; return what ends it.
+
+        Each is ``{"at", "actor", "message", "fields", "skipped"}``: UTC seconds, names, the fields
+        bounded, and how many messages were not shown since the last one, because there were more
+        than ``max_per_s`` (1 to 10,000) or the listener was too slow. ``message`` is None where
+        there is only ``skipped`` to tell. It goes on when the actor crashes or is replaced. Raises
+        ``RefusedError`` when 64 taps are open.
+        """
+        known = self._known(actor)
+        if type(max_per_s) is not int or not 1 <= max_per_s <= MOST_PER_S:
+            raise RequestError(f"max_per_s must be a whole number from 1 to {MOST_PER_S:,}, not {shown(max_per_s)}")
+        parts = self._running()
+        return parts.taps.add(parts.supervisor.actors[known].seat, listener, max_per_s)
 
     def _known(self, actor: object) -> str:
         names: tuple[str, ...] = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in agent_names(self.definitions)])

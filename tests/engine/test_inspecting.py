@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
-from actors import Event, NotFoundError
+from actors import Event, NotFoundError, RequestError
 from actors.views import ChangeType
 from tests.engine.conftest import BOUND_S, Watched, one_task
 
@@ -68,3 +71,26 @@ def test_what_is_told_is_json_and_the_engine_goes_on_as_if_nobody_had_asked(busy
     (tmp_path / "go").touch()
     busy.engine.wait_idle(BOUND_S)
     assert busy.engine.stats()["instances"]["completed"] == MANY
+
+
+def test_a_tap_shows_an_actors_messages_live_until_it_is_ended(start: Callable[..., Watched]) -> None:
+    engine = start(one_task("quick", isolation="thread")).engine
+    told: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    end = engine.tap("keeper", told.put)
+
+    engine.put_entity("600036", name="招商银行", priority=0, phase="elsewhere", data={"text": "x" * 10_000})
+
+    shown = told.get(timeout=BOUND_S)
+    assert shown["actor"] == "keeper"
+    assert shown["message"] == "PutEntity"
+    assert shown["fields"]["seed"]["name"] == "招商银行"
+    assert len(shown["fields"]["seed"]["data"]["text"]) == 201
+    assert abs(shown["at"] - time.time()) < BOUND_S
+    end()
+    engine.put_entity("600037")
+    engine.put_entity("600038")
+    while not told.empty():  # What came before the end.
+        assert "60003" not in str(told.get()["fields"].get("seed"))
+    for wrong in (0, 10_001, True, 1.5, "7"):
+        with pytest.raises(RequestError, match="max_per_s must be a whole number from 1 to 10,000"):
+            engine.tap("keeper", told.put, max_per_s=wrong)  # type: ignore[arg-type]
