@@ -80,8 +80,8 @@ class Asking:
                 self._await(self._books.by_id(identity), identity, reply, 0)
             case ReadEntities(entity, reply):
                 out.reply(reply, self._read_entities(entity))
-            case ReadInstance(identity, reply):
-                live = self._books.by_id(identity)
+            case ReadInstance(identity, by_task, reply):
+                live = self._books.by_any_id(identity) if by_task else self._books.by_id(identity)
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))

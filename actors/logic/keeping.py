@@ -36,6 +36,7 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RetryInstance,
     RouterRestarted,
     RunWorkflow,
     SchedulerRestarted,
@@ -170,7 +171,15 @@ class Keeping:
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
-            case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
+            case (
+                PutEntity()
+                | RunWorkflow()
+                | RetryInstance()
+                | Cancel()
+                | SetPriority()
+                | PauseWorkflow()
+                | ResolveTask()
+            ):
                 self._steering.receive(message, now)
             case SchedulerRestarted() | RouterRestarted():
                 self._restoring.receive(message)

@@ -151,6 +151,22 @@ class RunWorkflow:
 
 
 @frozen
+class RetryInstance:
+    """Start what this ended instance was once more, by hand; answer with a ``Receipt``.
+
+    The rest is what its record says of it. The two are linked: ``retry_of`` and ``retried_by``.
+    """
+
+    id: str
+    workflow: WorkflowId
+    entity: EntityId
+    event: Event | None = None
+    merged: int = 0
+    params: Mapping[str, Json] | None = None
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class Cancel:
     """Cancel an instance or a task by its readable id; answer with the ids told to stop."""
 
@@ -211,7 +227,11 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
+    """Answer with the unfinished instance of this id, or None."""
+
     id: str
+    by_task: bool = False
+    """The id may also be one of its tasks'."""
     reply: ReplyId = NOBODY
 
 
@@ -276,6 +296,7 @@ ToKeeper: TypeAlias = (
     | TaskWithdrawn
     | PutEntity
     | RunWorkflow
+    | RetryInstance
     | Cancel
     | SetPriority
     | PauseWorkflow
