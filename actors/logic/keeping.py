@@ -89,8 +89,8 @@ class Keeping:
             state, definitions, self._out, table, self._instances, self._endings, self._attempts, self._intake
         )
         self._steering = Steering(state, books)
-        self._asking = Asking(state, books, self._steering)
-        self._restoring = Restoring(books, self._steering)
+        self._asking = Asking(state, books)
+        self._restoring = Restoring(books)
         self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.

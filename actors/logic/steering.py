@@ -75,9 +75,12 @@ class Steering:
                 self._books.instances.reprioritised(instance, before)
                 out.reply(reply, instance.id)
             case PauseWorkflow(workflow, paused, reply):
-                self._workflow(workflow)
-                self._state.will_change(self.paused)
-                (self.paused.add if paused else self.paused.discard)(workflow)
+                if workflow is None:
+                    self._state.all_paused = paused
+                else:
+                    self._workflow(workflow)
+                    self._state.will_change(self.paused)
+                    (self.paused.add if paused else self.paused.discard)(workflow)
                 out.send(SCHEDULER, HoldWorkflow(workflow, paused))
                 out.reply(reply, None)
             case ResolveTask(identity, outcome, reply):

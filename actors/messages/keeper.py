@@ -185,9 +185,12 @@ class SetPriority:
 
 @frozen
 class PauseWorkflow:
-    """Start no task of it until resumed; what runs goes on."""
+    """Start no task of it until resumed, of no workflow if it is None; what runs goes on.
 
-    workflow: WorkflowId
+    A workflow that is paused by itself stays so when the engine is resumed.
+    """
+
+    workflow: WorkflowId | None
     paused: bool
     reply: ReplyId = NOBODY
 

@@ -137,7 +137,9 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
         world.publish(f"b{number}")
     assert world.publish("c", id="three") != world.publish("c", id="three")  # A duplicate.
     world.tell(KEEPER, PauseWorkflow(WorkflowId("other"), paused=True))
+    world.tell(KEEPER, PauseWorkflow(None, paused=True))
     world.run("other", "d")
+    world.tell(KEEPER, PauseWorkflow(None, paused=False))
     world.put("e", phase="collected")
     world.put("e", phase="by_hand")
     world.publish("e")
