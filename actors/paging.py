@@ -23,7 +23,9 @@ from actors.shapes import shown
 from actors.views import InstanceView, Page, Record
 
 LOOKING_S = 0.01
-"""So long one call goes on looking for what it was asked for."""
+"""So long one call goes on looking for what there is little of."""
+AT_ONCE = 200
+"""Instances that the keeper is asked for at a time: it makes one's record in about 7 µs, and others wait for it."""
 _KEY = 1
 
 
@@ -50,9 +52,10 @@ class Paging(Queries):
         found: list[Record] = []
         deadline = time.monotonic() + LOOKING_S
         while below != 0:
-            some, below = self._some_instances(below, wanted, chosen, of, room - len(found))
+            asked = min(room - len(found), AT_ONCE)
+            some, below = self._some_instances(below, wanted, chosen, of, asked)
             found += some
-            if len(found) == room or time.monotonic() > deadline:
+            if len(found) == room or (len(some) < asked and time.monotonic() > deadline):
                 break
         items = tuple([view(record, calendar) for record in found])
         return Page(items, cursor_for("instances", below) if below else None)
