@@ -87,7 +87,7 @@ class Asking:
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
             case ReadDeadLetters(reply):
-                out.reply(reply, tuple(self._books.intake.dead_letters))
+                out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply)
             case ReadStats(reply):

@@ -196,6 +196,15 @@ class PauseWorkflow:
 
 
 @frozen
+class DrainAgent:
+    """Give this agent no new work until it is let go on again; what it runs goes on."""
+
+    agent: AgentName
+    drained: bool
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ResolveTask:
     """Move an ``unknown`` task on: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
 
@@ -258,6 +267,22 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
+    """Answer with a tuple of mappings, oldest first."""
+
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class RetryDeadLetter:
+    """Act on its event again, under a new id; answer with a ``Receipt``, and drop the letter if it is accepted."""
+
+    number: int
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class DropDeadLetter:
+    number: int
     reply: ReplyId = NOBODY
 
 
@@ -303,6 +328,9 @@ ToKeeper: TypeAlias = (
     | Cancel
     | SetPriority
     | PauseWorkflow
+    | DrainAgent
+    | RetryDeadLetter
+    | DropDeadLetter
     | ResolveTask
     | AwaitReceipt
     | AwaitInstance
