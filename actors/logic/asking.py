@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
+from actors.logic import describing
 from actors.logic.books import Books
 from actors.logic.state import State
 from actors.logic.workflows import Instance
@@ -15,6 +16,7 @@ from actors.messages import (
     AwaitReceipt,
     ExplainTask,
     ExplainWaiting,
+    Inspect,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
@@ -34,6 +36,7 @@ Question: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
 )
 
 EVERYTHING = "*"
@@ -92,6 +95,8 @@ class Asking:
                 self._explain(identity, reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
+            case Inspect(reply):
+                out.reply(reply, describing.keeper(self._state))
             case _:
                 assert_never(message)
 

@@ -109,7 +109,7 @@ from actors.messages.scheduler import (
     ToScheduler,
     WithdrawTask,
 )
-from actors.messages.shared import AwaitIdle, Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 
@@ -158,6 +158,7 @@ __all__ = [
     "HeldTask",
     "HoldAgent",
     "HoldWorkflow",
+    "Inspect",
     "Message",
     "MinRuntimeOver",
     "Note",

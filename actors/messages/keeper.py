@@ -8,7 +8,7 @@ from typing import TypeAlias
 from actors.frozen import frozen
 from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
-from actors.messages.shared import AwaitIdle, Note, ReadStats
+from actors.messages.shared import AwaitIdle, Inspect, Note, ReadStats
 from actors.model import (
     NOBODY,
     AgentName,
@@ -239,7 +239,7 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
-    """Answer with the unfinished instance of this id, or None."""
+    """Answer with one unfinished instance; None if there is none of this id."""
 
     id: str
     by_task: bool = False
@@ -267,7 +267,7 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
-    """Answer with a tuple of mappings, oldest first."""
+    """Answer with the dead letters as mappings, oldest first."""
 
     reply: ReplyId = NOBODY
 
@@ -282,6 +282,8 @@ class RetryDeadLetter:
 
 @frozen
 class DropDeadLetter:
+    """Keep it no longer; nothing of it is acted on."""
+
     number: int
     reply: ReplyId = NOBODY
 
@@ -341,6 +343,7 @@ ToKeeper: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
     | Watch
     | ReconcileDue
     | BackoffOver

@@ -13,7 +13,7 @@ from actors.messages.rebuilding import (
     SchedulerRestored,
     WorkReport,
 )
-from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
     AgentName,
@@ -117,6 +117,8 @@ class AttemptStuck:
 
 @frozen
 class AttemptNoted:
+    """What a running attempt said, on its way to the keeper."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId
@@ -189,6 +191,7 @@ ToScheduler: TypeAlias = (
     | ExplainWaiting
     | ReadQueues
     | ReadStats
+    | Inspect
     | StopAgents
     | StopGraceOver
     | SchedulerRestored
