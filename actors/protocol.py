@@ -36,6 +36,9 @@ OPEN: Mapping[str, frozenset[type]] = {
             messages.Cancel,
             messages.SetPriority,
             messages.PauseWorkflow,
+            messages.DrainAgent,
+            messages.RetryDeadLetter,
+            messages.DropDeadLetter,
             messages.ResolveTask,
             messages.AwaitReceipt,
             messages.AwaitInstance,
@@ -71,6 +74,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
         {
             messages.EventBatch,
             messages.Bootstrap,
+            messages.RetryInstance,  # What it says of the ended instance, its record says.
             messages.AttemptAssigned,
             messages.AttemptClosed,
             messages.AttemptParked,
@@ -97,6 +101,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.CancelTask,
             messages.ChangePriority,
             messages.HoldWorkflow,
+            messages.HoldAgent,
             messages.AgentReady,
             messages.AttemptEnded,
             messages.AttemptSuspended,

@@ -100,7 +100,7 @@ class Asking:
             case ListEntities(reply=reply):
                 out.reply(reply, self._listing.entities(message))
             case ReadDeadLetters(reply):
-                out.reply(reply, tuple(self._books.intake.dead_letters))
+                out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply)
             case ReadStats(reply):

@@ -30,6 +30,7 @@ from actors.messages import (
     CancelTask,
     ChangePriority,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
     Inspect,
     MinRuntimeOver,
@@ -112,6 +113,8 @@ class Scheduling:
                 orders.change_priority(task, priority)
             case HoldWorkflow(workflow, held):
                 orders.hold(workflow, held=held)
+            case HoldAgent(name, held):
+                orders.hold_agent(name, held=held)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
@@ -207,15 +210,17 @@ class Scheduling:
     def _stats(self) -> dict[str, object]:
         floor = self.floor
         busy = len(floor.running)
+        free = [agent for agent in floor.fleet if agent.running is None]
         stopping = sum(1 for running in floor.running.values() if running.stopping is not None)
         return {
             "queues": dict(sorted(floor.line.depth.items())),
             "agents": {
-                "idle": sum(1 for agent in floor.fleet if agent.present) - busy,
+                "idle": sum(agent.present and not agent.drained for agent in free),
                 "running": busy - stopping,
                 "stopping": stopping,
                 "suspended": floor.suspended,
                 "set_aside": len(floor.set_aside),
+                "drained": sum(agent.drained for agent in free),
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),
