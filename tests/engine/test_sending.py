@@ -33,6 +33,10 @@ def assert_unharmed(engine: Engine) -> None:
     """It runs what is asked of it, and no actor has crashed meanwhile."""
     assert engine.stats()["supervision"]["restarts"] == {}
     assert engine.stats()["supervision"]["quarantines"] == 0
+    engine.resume()
+    engine.resume("flow")
+    for agent in engine.agents():
+        engine.undrain(agent["name"])
     instance = engine.wait(engine.run("flow", "afterwards"), BOUND_S)
     assert instance is not None
     assert instance.status == "completed"
