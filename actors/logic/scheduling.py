@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import checking, describing, waiting_for
+from actors.logic import checking, describing, listing, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
@@ -19,6 +19,7 @@ from actors.logic.policy import Assign, Preempt, TakeOver, next_move
 from actors.logic.ready import Waiting
 from actors.logic.rebuilding import Rebuilding
 from actors.logic.reports import Reports
+from actors.logic.telling import in_words
 from actors.messages import (
     AgentDied,
     AgentReady,
@@ -127,7 +128,7 @@ class Scheduling:
                 orders.stop_running()
             case ReadQueues(reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
+                floor.effects.append(Reply(reply, listing.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case Inspect(reply):
@@ -135,7 +136,8 @@ class Scheduling:
                 floor.effects.append(Reply(reply, shown))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
+                told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
+                floor.effects.append(Reply(reply, in_words(told)))
             case AgingDue():
                 floor.aging.rang()
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
