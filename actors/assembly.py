@@ -20,7 +20,7 @@ from actors.agent import AgentActor
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineFailed, EngineStopped
+from actors.errors import EngineError, EngineFailed, EngineStopped
 from actors.ids import short_unique
 from actors.keeper import KeeperActor
 from actors.ledger import Ledger, Remains
@@ -50,6 +50,7 @@ from actors.model import (
     AgentName,
     Definitions,
     Isolation,
+    Millis,
     ReplyId,
 )
 from actors.ports import Runner, Store, Warmable
@@ -95,6 +96,8 @@ class Assembly:
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
         self._began = False
         self._stopping = False
+        self._stop: StopAgents | None = None
+        """What the scheduler has been ordered, or is about to be: a rebuilt one starts nothing either."""
         self.agent_names = agent_names(definitions)
 
     def start(self) -> None:
@@ -145,6 +148,7 @@ class Assembly:
             self.agent_names,
             starvation_ms=self.definitions.settings.starvation_ms,
             generation=generation,
+            stop=self._stop,
         )
 
     def routing(self, generation: int) -> Logic:
@@ -265,17 +269,25 @@ class Assembly:
         """Let the scheduler bring every attempt to an end; a harder stop may come meanwhile."""
         longest = max((t.grace_ms for w in self.definitions.workflows.values() for t in w.tasks), default=100)
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
+        order = self._order_stop(int(grace * 1000))
         try:
-            self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
+            self.ask(SCHEDULER, lambda number: dataclasses.replace(order, reply=number), timeout=limit)
             # What the last ends led to has reached the store and the subscribers when these answer.
             for actor in (KEEPER, ROUTER):
                 self.ask(actor, ReadStats, timeout=JOIN_S)
-        except (TimeoutError, EngineFailed):
+        except (TimeoutError, EngineError):  # It has failed, or the order itself crashed it.
             return  # Closing the runners names who is late.
 
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
-        self.tell(SCHEDULER, StopAgents(0, NOBODY))
+        self.tell(SCHEDULER, self._order_stop(0))
+
+    def _order_stop(self, grace: Millis) -> StopAgents:
+        """To be told to the scheduler, and remembered for those that come after it: the hardest there was."""
+        order = StopAgents(grace, self.clock.now())
+        if self._stop is None or self._stop.grace > grace:
+            self._stop = order
+        return order
 
 
 def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:
