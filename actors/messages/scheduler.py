@@ -19,6 +19,7 @@ from actors.model import (
     AgentName,
     AttemptId,
     InstanceKey,
+    Instant,
     Json,
     Millis,
     Priority,
