@@ -25,11 +25,11 @@ from actors.runners.context import MAX_BYTES
 from actors.runners.driving import Action, Execution
 from actors.runners.failures import describe
 from actors.runners.notes import Mailbox
+from actors.runners.pauses import pauses
 from actors.runners.stopping import Control
 
-REPEAT_S = 0.02
-"""When a stop that was not followed by the end is injected again; the pause doubles each time."""
-REPEAT_MAX_S = 1.0
+REPEAT_S, REPEAT_MAX_S = 0.02, 1.0
+"""From the shortest to the longest pause before a stop that was not followed by the end is injected again."""
 
 _api = ctypes.PyDLL(None)
 _inject = _api.PyThreadState_SetAsyncExc
@@ -79,12 +79,13 @@ class ThreadControl(Control):
     may have been injected (``settle``). One of the two always sees the other.
     """
 
-    __slots__ = ("_lock", "_next", "_pause")
+    __slots__ = ("_lock", "_next", "_pause", "_pauses")
 
     def __init__(self, now: Callable[[], Instant]) -> None:
         super().__init__(now)
         self._lock = threading.Lock()
         self._next = 0.0
+        self._pauses = pauses(REPEAT_S, REPEAT_MAX_S)
         self._pause = REPEAT_S
 
     def tell(self, reason: StopReason) -> None:
@@ -121,8 +122,8 @@ class ThreadControl(Control):
 
     def _raise_there(self) -> None:
         """Inject, unless the thread is in code that may not be stopped. The lock is held."""
+        self._pause = next(self._pauses)
         self._next = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, REPEAT_MAX_S)
         if self.reason is None or not self.inside or self.held or self.shielded() or self.side is not None:
             return
         # 0: there is no such thread any more, and so nothing to stop.
