@@ -34,8 +34,6 @@ REPEAT_S, REPEAT_MAX_S = 0.02, 1.0
 _api = ctypes.PyDLL(None)
 _inject = _api.PyThreadState_SetAsyncExc
 _inject.argtypes, _inject.restype = (ctypes.c_ulong, ctypes.py_object), ctypes.c_int
-_take_back = _api["PyThreadState_SetAsyncExc"]
-_take_back.argtypes, _take_back.restype = (ctypes.c_ulong, ctypes.c_void_p), ctypes.c_int
 
 
 def _injectable(why: StopReason) -> type[AttemptStopped]:
@@ -51,6 +49,25 @@ def _injectable(why: StopReason) -> type[AttemptStopped]:
 
 
 _INJECTED: Mapping[StopReason, type[AttemptStopped]] = {reason: _injectable(reason) for reason in StopReason}
+
+
+class _Lowered(BaseException):
+    """A thread injects it into itself and catches it on the spot: so the interpreter's flag is lowered.
+
+    CPython 3.11 has one flag for all threads. Each injection raises it, also one that takes another back (of
+    NULL), and only an exception that rises lowers it. While it is up every check of every thread takes the
+    slow way, and a thread that is traced (by a debugger, by coverage) can begin no function: it looks at the
+    flag for ever. A thread that a stop is on its way to raises the flag again as soon as it takes the GIL.
+    """
+
+
+def _lower_flag() -> None:
+    me = get_ident()
+    try:
+        while _inject(me, _Lowered):
+            pass
+    except _Lowered:
+        return
 
 
 class ThreadControl(Control):
@@ -96,7 +113,11 @@ class ThreadControl(Control):
         # Before the lock: once it is held, taking back must be the first call, as a stop lands after any call.
         me = get_ident()
         with self._lock:
-            _take_back(me, None)
+            try:
+                while _inject(me, _Lowered):  # In the place of what was on its way; it rises as the call returns.
+                    pass
+            except _Lowered:
+                pass
             self._next = time.monotonic() + self._pause
 
     def _raise_there(self) -> None:
@@ -107,6 +128,8 @@ class ThreadControl(Control):
             return
         # 0: there is no such thread any more, and so nothing to stop.
         _inject(self.thread, _INJECTED[self.reason])
+        if self.thread != get_ident():
+            _lower_flag()
 
 
 def _handles_stop(thread: int, control: Control) -> bool:
