@@ -83,6 +83,17 @@ def test_a_crash_while_the_engine_starts_or_stops_loses_nothing(
     assert crashes.happened.acquire(blocking=False)
 
 
+def test_an_order_to_stop_that_crashes_the_scheduler_twice_ends_the_engine_all_the_same(
+    world: World, crashes: Crashes
+) -> None:
+    world.engine.start()
+    crashes.planned["scheduler", StopAgents] = [ValueError] * 2
+
+    assert world.engine.stop() == []
+
+    assert crashes.planned["scheduler", StopAgents] == []
+
+
 def test_a_scheduler_that_crashes_when_the_engine_stops_begins_nothing_more(world: World, crashes: Crashes) -> None:
     """The order to stop is in no inbox any more, and nobody waits for its answer."""
     world.engine.start()
