@@ -16,6 +16,7 @@ from typing import Any
 from pykka._envelope import Envelope
 
 from actors import messages
+from actors.ages import Ages
 from actors.brief import brief
 from actors.desk import Desk, Promised
 from actors.effects import Effect
@@ -29,6 +30,9 @@ QUARANTINED = 100
 TRIES = 2
 """A message that has crashed its logic so often is quarantined."""
 _OPEN_SWEEP = 1024
+
+Offer = Callable[[Sequence[Any], Instant], None]
+"""Takes what an actor has just taken in, and when; never waits, never raises."""
 
 
 def _asking_types() -> frozenset[type]:
@@ -112,6 +116,9 @@ class Seat:
         self._check = around.check
         self.inbox = Inbox(self._enter, self._bury)
         around.inboxes[name] = self.inbox
+        self.ages = Ages()
+        self.taps: tuple[Offer, ...] = ()
+        """Who listens in."""
         self.open: dict[ReplyId, Any] = {}
         """Asks taken in an earlier batch and neither answered nor handed on yet."""
         self._open_limit = _OPEN_SWEEP
