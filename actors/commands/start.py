@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from actors.addresses import DEFAULT_PORT, Address, Http
 from actors.commands.options import debug_option, folder_of
 
 
@@ -32,6 +34,30 @@ from actors.commands.options import debug_option, folder_of
     metavar="FILE",
     help="Write every state change there, a JSON object a line; a file that exists is not written over.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the control API's socket and its token are.  [default: .engine in the definitions folder]",
+)
+@click.option(
+    "--http",
+    metavar="ADDR",
+    default=f"127.0.0.1:{DEFAULT_PORT}",
+    show_default=True,
+    help="Serve the control API there too; on a free port if that one is taken.",
+)
+@click.option("--no-http", is_flag=True, help="Serve it on its Unix socket alone.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What a write over HTTP must show, instead of the data directory's token; must be given for an address "
+    "that others can reach.",
+)
+@click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="Serve HTTPS: the certificate, PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Serve HTTPS: its key, PEM.")
+@click.option("--plaintext", is_flag=True, help="On an address that others can reach, do without TLS on purpose.")
 @click.option("--shell", is_flag=True, help="Read commands from the terminal or a pipe; 'help' lists them.")
 @click.option(
     "--grace",
@@ -57,6 +83,7 @@ def start(**options: Any) -> int:
     for name in ("speed", "skip_gaps"):
         if options[name] is not None and options["replay"] is None:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --replay")
+    from actors.data_dir import default_path
     from actors.definitions import load
     from actors.log import LogFormat, start_logging, stop_logging
     from actors.narration import choose_language
@@ -65,7 +92,9 @@ def start(**options: Any) -> int:
     from actors.ticks.columns import columns_of
     from actors.ticks.files import TickFile
 
-    definitions = load(folder_of(options["definitions"]))
+    http = None if options["no_http"] else http_of(options)
+    folder = folder_of(options["definitions"])
+    definitions = load(folder)
     ticks = None
     if options["replay"] is not None:
         ticks = TickFile(options["replay"], columns_of(definitions.folder or "."))
@@ -84,6 +113,8 @@ def start(**options: Any) -> int:
         grace=options["grace"],
         json=options["log_format"] == LogFormat.JSON,
         verbose=options["verbose"],
+        data=options["data"] or default_path(folder),
+        http=http,
     )
     level = logging.DEBUG if options["debug"] else logging.INFO
     handler = start_logging(sys.stderr, LogFormat(options["log_format"]), level=level)
@@ -91,3 +122,16 @@ def start(**options: Any) -> int:
         return Session(plan).run()
     finally:
         stop_logging(handler)
+
+
+def http_of(options: Mapping[str, Any]) -> Http:
+    """Raises ``RequestError`` for what would leave the engine open to others."""
+    http = Http(
+        Address.read(options["http"]),
+        options["token_file"],
+        options["tls_cert"],
+        options["tls_key"],
+        plaintext=options["plaintext"],
+    )
+    http.check()
+    return http
