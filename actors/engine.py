@@ -7,19 +7,15 @@ touches an actor's state. What cannot be accepted is refused here, before anythi
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from actors import admission
-from actors.assembly import Assembly
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineStopped, NotFoundError, Overloaded, RefusedError, RequestError
-from actors.handles import ANSWER_S, Handle
-from actors.logic.history import view
+from actors.errors import Overloaded, RefusedError, RequestError
+from actors.handles import Handle
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
     AwaitIdle,
@@ -27,33 +23,17 @@ from actors.messages import (
     AwaitReceipt,
     Cancel,
     EventAnswer,
-    ExplainTask,
     PauseWorkflow,
     Publish,
     PutEntity,
-    ReadDeadLetters,
-    ReadEntities,
-    ReadInstance,
-    ReadInstances,
-    ReadQueues,
     ReadStats,
     ResolveTask,
     RunWorkflow,
     SetPriority,
 )
-from actors.model import (
-    NOBODY,
-    Definitions,
-    Entity,
-    EntityId,
-    Event,
-    InstanceStatus,
-    Isolation,
-    Settings,
-    WorkflowId,
-)
-from actors.subscribers import Listener, Subscribers
-from actors.summary import summarise
+from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
+from actors.queries import Queries
+from actors.subscribers import Listener
 from actors.views import ChangeType, InstanceView, Receipt
 
 if TYPE_CHECKING:
@@ -65,7 +45,7 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
-class Engine:
+class Engine(Queries):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
@@ -95,77 +75,8 @@ class Engine:
             found = dataclasses.replace(found, settings=settings)
         if agents is not None:
             found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
-        self.definitions = found
+        super().__init__(found, given, store)
         self._gate = admission.Gate(found)
-        self._given = given
-        self._store = store
-        self._parts: Assembly | None = None
-        self._subscribers = Subscribers()
-        self._state = "new"
-        self._guard = threading.Lock()
-        self._left: list[str] = []
-
-    # --- life ------------------------------------------------------------------------------------
-
-    def start(self) -> Self:
-        """Start it. Raises ``RefusedError`` if it was started before."""
-        with self._guard:
-            if self._state != "new":
-                raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self.definitions, self._given, self._store, self._subscribers)
-            self._state = "starting"
-            try:
-                parts.start()
-            except BaseException:
-                self._state = "stopped"
-                raise
-            self._parts = parts
-            self._state = "running"
-        return self
-
-    def stop(self, grace: float = 5.0) -> list[str]:
-        """Stop it; return the names of what is still running (a thread that ignores its stop).
-
-        New work is refused at once. Attempts may go on for ``grace`` seconds, then they are told
-        to stop and, where that is possible, killed. Called again meanwhile, from another thread or
-        a signal handler, it stops what runs at once.
-        """
-        if self._state == "stopping" and self._parts is not None:
-            self._parts.hurry()
-            return []
-        if self._state != "running" or self._parts is None:
-            self._state = "stopped"
-            return list(self._left)
-        self._state = "stopping"
-        self._left = self._parts.stop(grace=grace)
-        self._state = "stopped"
-        return list(self._left)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop(grace=0.0 if kind is not None else 5.0)
-
-    def _running(self) -> Assembly:
-        parts = self._parts
-        if parts is None or self._state in ("new", "starting", "stopped"):
-            raise EngineStopped(f"the engine is {'not started' if parts is None else 'stopped'}")
-        if parts.failure is not None:
-            raise parts.failure
-        return parts
-
-    def _accepting(self) -> Assembly:
-        parts = self._running()
-        if self._state != "running":
-            raise EngineStopped("the engine is stopping; nothing was accepted")
-        return parts
-
-    def _ask(self, actor: str, message: Any, timeout: float | None = ANSWER_S) -> Any:
-        parts = self._running()
-        return parts.ask(actor, lambda number: dataclasses.replace(message, reply=number), timeout)
 
     # --- events, entities, starts ----------------------------------------------------------------
 
@@ -211,84 +122,6 @@ class Engine:
         self._accepting()
         entity: Entity = self._ask(KEEPER, PutEntity(self._gate.seed(id, fields)))
         return entity
-
-    # --- reading ---------------------------------------------------------------------------------
-
-    def entity(self, id: str) -> Entity:
-        """Raises ``NotFoundError``."""
-        entity: Entity = self._ask(KEEPER, ReadEntities(EntityId(admission.name(id, "an entity's id"))))
-        return entity
-
-    def entities(self) -> tuple[Entity, ...]:
-        entities: tuple[Entity, ...] = self._ask(KEEPER, ReadEntities())
-        return entities
-
-    def instance(self, id: str) -> InstanceView:
-        """One instance with its tasks and attempts. Raises ``NotFoundError``."""
-        live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
-        return live if live is not None else self._finished(id)
-
-    def _finished(self, id: str) -> InstanceView:
-        parts = self._running()
-        record = parts.store.get(id)
-        if record is None:
-            raise NotFoundError(
-                f"no instance {id!r} (the newest {self.definitions.settings.max_finished} ended are kept)"
-            )
-        return view(record, parts.calendar)
-
-    def instances(
-        self, status: str | None = None, workflow: str | None = None, *, limit: int = 1000
-    ) -> list[InstanceView]:
-        """Instances, unfinished ones first, each part newest first, at most ``limit``."""
-        wanted = admission.choice(InstanceStatus, status, "status")
-        chosen = None if workflow is None else WorkflowId(admission.name(workflow, "a workflow"))
-        live: tuple[InstanceView, ...] = self._ask(KEEPER, ReadInstances(wanted, chosen, limit))
-        parts = self._running()
-        shown = {instance.id: instance for instance in live}
-        for record in parts.store.newest(status=wanted, workflow=chosen, limit=limit):
-            shown.setdefault(record[0], view(record, parts.calendar))
-        return list(shown.values())[:limit]
-
-    def stats(self) -> dict[str, Any]:
-        """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
-        counts = summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
-        return {**counts, "supervision": self._running().supervisor.stats()}
-
-    def queues(self) -> list[dict[str, Any]]:
-        """What waits for an agent: ``priority``, ``depth``, ``oldest_ms``."""
-        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["queues"]
-        return found
-
-    def agents(self) -> list[dict[str, Any]]:
-        """Every agent: ``name``, ``state``, ``incarnation``, ``capabilities``, and its ``task``.
-
-        ``priority`` is what the task counts as, ``inherited_from`` the task it has that from.
-        """
-        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
-        return found
-
-    def dead_letters(self) -> tuple[Mapping[str, Any], ...]:
-        """Events that were accepted by nobody, with ``why``; the newest 1,000."""
-        found: tuple[Mapping[str, Any], ...] = self._ask(KEEPER, ReadDeadLetters())
-        return found
-
-    def why(self, task_id: str) -> dict[str, Any]:
-        """Why a task is where it is: ``why`` in words, and the facts."""
-        try:
-            found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
-        except NotFoundError:
-            for instance in self.instances(limit=self.definitions.settings.max_finished):
-                for task in instance.tasks:
-                    if task.id == task_id:
-                        return {"task_id": task_id, "status": str(task.status), "why": f"it ended as {task.status}"}
-            raise
-        return found
-
-    def isolations(self) -> dict[str, Isolation]:
-        """What each action runs in, by action name or program."""
-        tasks = [task for workflow in self.definitions.workflows.values() for task in workflow.tasks]
-        return {task.action if task.action is not None else (task.run or ("",))[0]: task.isolation for task in tasks}
 
     # --- steering --------------------------------------------------------------------------------
 
@@ -384,7 +217,7 @@ class Engine:
     def refs(self) -> Mapping[str, Handle]:
         """Handles of the engine's actors by name, for programs built on Pykka; they survive restarts."""
         parts = self._running()
-        names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.agent_names])
+        names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.generations.agent_names])
         return {name: Handle(name, parts.hand_in, self._ask) for name in names}
 
 

@@ -108,7 +108,7 @@ def test_who_waits_at_the_keeper_is_kept_once_and_answered_once(world: World, cr
         crashes.planned["keeper", ReadStats] = [failure]
         world.parts.ask("keeper", ReadStats, BOUND_S)
 
-    assert [len(waiters) for waiters in world.parts.state.waiters.values()] == [1]
+    assert [len(waiters) for waiters in world.parts.generations.state.waiters.values()] == [1]
     name = at_work(world)
     crashes.planned[name, ReadStats] = [ValueError]
     world.parts.ask(name, ReadStats, BOUND_S)
