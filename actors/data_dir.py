@@ -82,7 +82,7 @@ class DataDir:
         return found
 
     @property
-    def socket(self) -> Path | None:
+    def listens_at(self) -> Path | None:
         """Where the control API listens, once it does."""
         return self._bound[0] if self._bound is not None else None
 
@@ -127,7 +127,7 @@ class DataDir:
             "pid": os.getpid(),
             "started_at": time.time(),
             "definitions": definitions,
-            "socket": None if self.socket is None else str(self.socket),
+            "socket": None if self.listens_at is None else str(self.listens_at),
             "http": http,
         }
         write_private(self.path / "engine.json", json.dumps(self._about, ensure_ascii=False, indent=2) + "\n")
@@ -188,9 +188,8 @@ def default_path(definitions: str | Path) -> Path:
     folder = Path(definitions)
     folder = (folder if folder.is_dir() else folder.parent).resolve()
     inside = folder / NAME
-    if inside.is_dir() if inside.exists() else os.access(folder, os.W_OK | os.X_OK):
-        if not inside.exists() or os.access(inside, os.W_OK | os.X_OK):
-            return inside
+    if os.access(inside if inside.is_dir() else folder, os.W_OK | os.X_OK):
+        return inside
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return Path(state) / "actors-engine" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
 

@@ -34,7 +34,7 @@ class Doors:
 
     @property
     def socket(self) -> Path | None:
-        return self._data.socket
+        return self._data.listens_at
 
     @property
     def url(self) -> str | None:

@@ -133,7 +133,7 @@ class Batch:
             await asyncio.sleep(0.02)
 
     def _offer(
-        self, numbered: Iterable[tuple[int, bytes | None | Event | Error]]
+        self, numbered: Iterable[tuple[int, bytes | Event | Error | None]]
     ) -> tuple[list[tuple[int, Event | Error]], list[tuple[int, Receipt | Error]]]:
         """Publish; return what found the line full, for another try, and the answers to the rest."""
         parsed = [(number, self._parse(line)) for number, line in numbered]
@@ -149,7 +149,7 @@ class Batch:
                 answers.append((number, answer))
         return left, answers
 
-    def _parse(self, line: bytes | None | Event | Error) -> Event | Error:
+    def _parse(self, line: bytes | Event | Error | None) -> Event | Error:
         if isinstance(line, Event | Error):
             return line
         if line is None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import h11
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from actors import plain
@@ -31,7 +31,7 @@ MAX_CONNECTIONS = 256
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 """What tells on TCP that the other end is gone: after a minute without a sign of it."""
 
-_QUIET = logging.Logger("actors.server", logging.CRITICAL)
+_QUIET = logging.Logger("actors.server", logging.CRITICAL)  # noqa: LOG001 - it is nobody's child
 """What a stranger sends fills nobody's log; faults of ours are logged where they are answered."""
 
 
@@ -118,7 +118,7 @@ class Connection(H11Protocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._answering():
             self._headers_came()
         elif self.timeout_keep_alive_task is None:
             self._wait_for_headers()
@@ -130,8 +130,13 @@ class Connection(H11Protocol):
             self._unset_keepalive_if_required()
             self._wait_for_headers()
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its sentence is for HTTP's own people
         self._refuse(400, "request", "this is no HTTP request")
+
+    def _answering(self) -> bool:
+        """Whether a request has come and its answer is not complete."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
     def _wait_for_headers(self) -> None:
         if self._late is None and not self.transport.is_closing():

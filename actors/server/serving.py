@@ -8,6 +8,8 @@ clients that take no answer: first all are asked to end, then hung up on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import socket
 import ssl
 import threading
@@ -22,6 +24,7 @@ from actors.server.connections import Door
 
 THREADS = 8
 """Calls to the engine at once; further ones wait for their turn."""
+HANDSHAKE_S = 10.0
 STARTING_S = 10.0
 ENDING_S = 1.0
 """So long what is being answered may take when the server stops."""
@@ -61,10 +64,8 @@ class Serving:
             return True
         loop, ending = self._loop, self._ending
         if loop is not None and ending is not None:
-            try:
+            with contextlib.suppress(RuntimeError):  # It has ended by itself.
                 loop.call_soon_threadsafe(ending.set)
-            except RuntimeError:
-                pass  # It has ended by itself.
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -87,15 +88,13 @@ class Serving:
         door = Door(self._app)
         servers = []
         for listener in self._listeners:
-            local = listener.local
-            server = await loop.create_server(
-                lambda local=local: door.connection(local=local),  # type: ignore[misc]
-                sock=listener.socket,
-                ssl=listener.tls,
-                backlog=128,
-                **({"ssl_handshake_timeout": 10.0} if listener.tls is not None else {}),
+            make = functools.partial(door.connection, local=listener.local)
+            handshake = HANDSHAKE_S if listener.tls is not None else None
+            servers.append(
+                await loop.create_server(
+                    make, sock=listener.socket, ssl=listener.tls, backlog=128, ssl_handshake_timeout=handshake
+                )
             )
-            servers.append(server)
         self._up.set()
         await self._ending.wait()
         for server in servers:

@@ -32,7 +32,7 @@ class Served:
 
     def client(self, **options: Any) -> httpx.Client:
         """A client over the Unix socket."""
-        transport = httpx.HTTPTransport(uds=str(self.data.socket))
+        transport = httpx.HTTPTransport(uds=str(self.data.listens_at))
         return self._kept(httpx.Client(transport=transport, base_url="http://engine", timeout=20, **options))
 
     def over_tcp(self, **options: Any) -> httpx.Client:
@@ -46,7 +46,7 @@ class Served:
             return socket.create_connection(("127.0.0.1", self.port), timeout=20)
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         opened.settimeout(20)
-        opened.connect(str(self.data.socket))
+        opened.connect(str(self.data.listens_at))
         return opened
 
     def _kept(self, client: httpx.Client) -> httpx.Client:

@@ -24,7 +24,7 @@ def test_all_in_it_is_for_its_own_user_alone(tmp_path: Path) -> None:
         data.describe(definitions="somewhere", http=None)
 
         assert mode(data.path) == 0o700
-        assert data.socket is not None
+        assert data.listens_at is not None
         assert {mode(data.path / name) for name in ("engine.json", "token", "control.sock")} == {0o600}
     data.close()
 
@@ -45,7 +45,7 @@ def test_clients_find_the_engine_while_it_runs_and_then_are_told_what_to_do(tmp_
         data.describe(definitions=str(tmp_path / "defs"), http="http://127.0.0.1:1")
 
         about = find(None, tmp_path / "defs")
-        assert (about["pid"], about["socket"]) == (os.getpid(), str(data.socket))
+        assert (about["pid"], about["socket"]) == (os.getpid(), str(data.listens_at))
         assert about == find(data.path, "elsewhere")
     data.close()
 
@@ -68,7 +68,7 @@ def test_what_a_dead_engine_left_is_no_engine_and_is_replaced(tmp_path: Path) ->
         find(tmp_path, "anything")
     data = DataDir.open(tmp_path)
     with data.bind(), socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(data.socket))
+        client.connect(str(data.listens_at))
     data.close()
 
 

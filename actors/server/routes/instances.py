@@ -57,11 +57,9 @@ async def wait(id: str, request: Request, engine: Live, timeout_s: Timeout = 30.
 @router.get("/tasks", response_model=shapes.Tasks, responses=problems())
 def tasks(engine: Live, status: TaskStatus | None = None, workflow: str | None = None, limit: Limit = 100) -> Response:
     """Tasks of unfinished instances, the newest instance first: by default those that have not ended."""
-    found = []
-    for view in engine.instances(InstanceStatus.RUNNING, workflow, limit=MAX_ITEMS):
-        for task in view.tasks:
-            if task.status is status or (status is None and task.status in _UNENDED):
-                found.append(plain.task_of(view, task))
+    wanted = _UNENDED if status is None else (status,)
+    running = engine.instances(InstanceStatus.RUNNING, workflow, limit=MAX_ITEMS)
+    found = [plain.task_of(view, task) for view in running for task in view.tasks if task.status in wanted]
     return answer({"items": found[:limit], "next_cursor": None})
 
 
