@@ -75,6 +75,8 @@ class SchedulerRestored:
     tasks: tuple[HeldTask, ...]
     held: tuple[WorkflowId, ...] = ()
     """Workflows that are paused."""
+    all_held: bool = False
+    """The whole engine is paused."""
 
 
 @frozen
