@@ -230,7 +230,7 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
-    """Answer with the unfinished instance of this id, or None."""
+    """Answer with one unfinished instance; None if there is none of this id."""
 
     id: str
     by_task: bool = False
@@ -258,6 +258,8 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
+    """Answer with the events that nobody accepted, oldest first."""
+
     reply: ReplyId = NOBODY
 
 

@@ -124,6 +124,8 @@ class AttemptEnded:
 
 @frozen
 class AttemptSuspended:
+    """The attempt stands still where it was, and its agent is free."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId

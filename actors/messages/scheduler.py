@@ -109,6 +109,8 @@ class AttemptStuck:
 
 @frozen
 class AttemptNoted:
+    """What a running attempt said, on its way to the keeper."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId
