@@ -33,6 +33,7 @@ OPEN: Mapping[str, frozenset[type]] = {
         {
             messages.PutEntity,
             messages.RunWorkflow,
+            messages.RetryInstance,
             messages.Cancel,
             messages.SetPriority,
             messages.PauseWorkflow,
