@@ -13,8 +13,8 @@ from actors.handles import ANSWER_S
 from actors.log import logger
 from actors.messages import Inspect
 from actors.model import Json
+from actors.paging import Paging
 from actors.protocol import answers, is_unsafe, message_from, protocol_of
-from actors.queries import Queries
 from actors.shapes import meant, shown
 from actors.sketch import Bounds, sketch
 from actors.taps import MOST_PER_S, Listener
@@ -25,7 +25,7 @@ INSPECTED = Bounds(items=200, chars=300, values=20_000)
 MAX_WAIT_S = 86_400
 
 
-class Insight(Queries):
+class Insight(Paging):
     """Raises ``NotFoundError`` for an actor that there is not."""
 
     _gate: admission.Gate

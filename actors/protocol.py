@@ -46,6 +46,8 @@ OPEN: Mapping[str, frozenset[type]] = {
             messages.ReadEntities,
             messages.ReadInstance,
             messages.ReadInstances,
+            messages.ListInstances,
+            messages.ListEntities,
             messages.ReadDeadLetters,
             messages.ExplainTask,
             messages.ReadStats,
@@ -80,6 +82,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.NoteReceived,
             messages.TasksRevised,
             messages.TaskWithdrawn,
+            messages.RetryInstance,  # It says of itself what had ended; ``Engine.retry`` reads that from the store.
             messages.Watch,  # It says what all subscribers together want.
             messages.ReconcileDue,
             messages.BackoffOver,

@@ -8,6 +8,7 @@ from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.logic import describing, reasons
 from actors.logic.books import Books
+from actors.logic.listing import Listing
 from actors.logic.state import State
 from actors.logic.telling import in_words
 from actors.logic.workflows import Instance
@@ -18,6 +19,8 @@ from actors.messages import (
     ExplainTask,
     ExplainWaiting,
     Inspect,
+    ListEntities,
+    ListInstances,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
@@ -34,6 +37,8 @@ Question: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
@@ -48,6 +53,7 @@ class Asking:
     def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
+        self._listing = Listing(state)
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
 
@@ -90,6 +96,10 @@ class Asking:
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
+            case ListInstances(below, workflow, entity, limit, reply):
+                out.reply(reply, self._listing.instances(below, workflow, entity, limit))
+            case ListEntities(reply=reply):
+                out.reply(reply, self._listing.entities(message))
             case ReadDeadLetters(reply):
                 out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):

@@ -15,6 +15,7 @@ from actors.model import (
     AttemptId,
     EntityId,
     EntitySeed,
+    EntityStatus,
     Event,
     InstanceKey,
     InstanceStatus,
@@ -258,6 +259,35 @@ class ReadInstances:
 
 
 @frozen
+class ListInstances:
+    """Answer with records of unfinished instances below this key, newest first, and the key down to which that is all.
+
+    Looks at a bounded number; 0 when there is nothing below.
+    """
+
+    below: InstanceKey | None = None
+    workflow: WorkflowId | None = None
+    entity: EntityId | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class ListEntities:
+    """Answer with entities from this place on, as they were added, and the place to go on from, None at the end.
+
+    Looks at a bounded number. ``search`` is part of the id or the name, in small letters or capitals.
+    """
+
+    place: int = 0
+    status: EntityStatus | None = None
+    phase: str | None = None
+    search: str | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ExplainTask:
     """Answer with why a task is where it is, in words and as data."""
 
@@ -340,6 +370,8 @@ ToKeeper: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
