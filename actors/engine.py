@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from actors import admission
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import Overloaded, RefusedError
+from actors.errors import Error, Overloaded, RefusedError, RequestError
 from actors.handles import Handle
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
@@ -99,6 +99,29 @@ class Engine(Operating):
                 receipts.append(_receipt(answer, len(receipts)))
         return receipts
 
+    def offer(self, events: Iterable[Event]) -> list[Receipt | Error]:
+        """Publish events in order, each for itself; return a receipt or the error for each, in order.
+
+        Where ``publish_many`` ends at the first that cannot be accepted, this goes on. After an
+        ``Overloaded`` come only further ones: nothing from there on was accepted.
+        """
+        checked: list[Event | Error] = []
+        for event in events:
+            try:
+                checked.append(self._gate.event(event))
+            except RequestError as error:
+                checked.append(error)
+        good = [event for event in checked if isinstance(event, Event)]
+        answers: list[Receipt | Error] = []
+        for first in range(0, len(good), PUBLISH_CHUNK):
+            found = [_receipt_or_error(answer) for answer in self._publish(tuple(good[first : first + PUBLISH_CHUNK]))]
+            answers += found
+            if isinstance(found[-1], Overloaded):
+                answers += [found[-1]] * (len(good) - len(answers))
+                break
+        told = iter(answers)
+        return [next(told) if isinstance(event, Event) else event for event in checked]
+
     def _publish(self, events: tuple[Event, ...]) -> Sequence[EventAnswer]:
         answers: Sequence[EventAnswer] = self._accepting().ask(ROUTER, lambda number: Publish(events, number), None)
         return answers
@@ -148,6 +171,18 @@ class Engine(Operating):
                 return following
         return self._finished(id)
 
+    def when_ended(self, id: str, tell: Callable[[BaseException | None], object]) -> None:
+        """As ``wait`` for an instance's id, but return at once and call ``tell`` when it is over.
+
+        ``tell`` gets None, also of an id that nobody knows, or why there will be no end. It is
+        called once, in a thread of the engine's, and must return at once.
+        """
+        self._ask_soon(KEEPER, AwaitInstance(admission.name(id, "an instance's id"), NOBODY), tell)
+
+    def when_idle(self, tell: Callable[[BaseException | None], object]) -> None:
+        """As ``wait_idle``, but return at once and call ``tell``, as ``when_ended`` does."""
+        self._ask_soon(ROUTER, AwaitIdle(NOBODY), tell)
+
     def wait_idle(self, timeout: float | None = None) -> None:
         """Wait until nothing accepted is left undone, timed events included. Raises ``TimeoutError``.
 
@@ -195,9 +230,20 @@ class Engine(Operating):
 
 
 def _receipt(answer: EventAnswer, place: int) -> Receipt:
+    found = _receipt_or_error(answer)
+    if isinstance(found, Receipt):
+        return found
+    if isinstance(found, Overloaded):
+        found.accepted = place
+    elif place:
+        raise RefusedError(f"event {place + 1}: {answer.refusal}")
+    raise found
+
+
+def _receipt_or_error(answer: EventAnswer) -> Receipt | Error:
     if answer.receipt is not None:
         return answer.receipt
     if answer.refusal == OVERLOADED:
         text = "the line of waiting events is full; nothing from here on was accepted, try again"
-        raise Overloaded(text, retry_after=RETRY_AFTER_S, accepted=place)
-    raise RefusedError(f"event {place + 1}: {answer.refusal}" if place else answer.refusal)
+        return Overloaded(text, retry_after=RETRY_AFTER_S)
+    return RefusedError(answer.refusal)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from actors.assembly import Assembly
+from actors.desk import Called
 from actors.errors import EngineStopped, RefusedError
 from actors.handles import ANSWER_S
 from actors.model import Definitions
@@ -70,6 +71,12 @@ class Lifecycle:
     ) -> None:
         self.stop(grace=0.0 if kind is not None else 5.0)
 
+    @property
+    def state(self) -> str:
+        """``new``, ``starting``, ``running``, ``stopping``, ``stopped``; or ``failed``: it stopped itself."""
+        parts = self._parts
+        return "failed" if parts is not None and parts.failure is not None else self._state
+
     def _running(self) -> Assembly:
         parts = self._parts
         if parts is None or self._state in ("new", "starting", "stopped"):
@@ -87,3 +94,8 @@ class Lifecycle:
     def _ask(self, actor: str, message: Any, timeout: float | None = ANSWER_S) -> Any:
         parts = self._running()
         return parts.ask(actor, lambda number: dataclasses.replace(message, reply=number), timeout)
+
+    def _ask_soon(self, actor: str, message: Any, tell: Callable[[BaseException | None], object]) -> None:
+        """Send a message that expects an answer, and return; ``tell`` is called with None or the error it is."""
+        parts = self._running()
+        parts.tell(actor, dataclasses.replace(message, reply=parts.desk.expect(Called(tell))))
