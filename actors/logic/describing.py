@@ -85,6 +85,7 @@ def _agent(agent: Agent) -> Json:
     return {
         "name": agent.name,
         "present": agent.present,
+        "drained": agent.drained,
         "incarnation": agent.incarnation,
         "task_id": None if agent.running is None else agent.running.job.task_id,
         "kept_for_priority": None if agent.hold is None else agent.hold[1],
