@@ -59,12 +59,17 @@ class Scheduling:
         *,
         starvation_ms: Millis | None = None,
         generation: int = 0,
+        stop: StopAgents | None = None,
     ) -> None:
-        """``generation`` counts those that crashed before it; above 0 it must learn what is."""
+        """``generation`` counts those that crashed before it; above 0 it must learn what is.
+
+        ``stop`` is what those before it may have been ordered already; whoever waits for its end asks anew.
+        """
         self.floor = Floor(workflows, agents, starvation_ms=starvation_ms)
         self.inheritance = Inheritance(self.floor)
         self._reports = Reports(self.floor)
         self._orders = Orders(self.floor)
+        self._stop = stop
         self._rebuilding = Rebuilding(self.floor, self._reports, generation) if generation else None
 
     @property
@@ -90,6 +95,8 @@ class Scheduling:
             following = self._rebuilding.take(message, now)
             if following is not None:
                 self._rebuilding = None
+                if self._stop is not None:
+                    self._apply(self._stop, now)
                 for later in following:
                     self._apply(later, now)
         return self.floor.taken_effects()
@@ -117,8 +124,8 @@ class Scheduling:
                 self._reports.suspended(name, incarnation, attempt, now)
             case AttemptStuck():
                 self._reports.stuck(message)
-            case StopAgents(grace, reply):
-                orders.stop(grace, reply, now)
+            case StopAgents():
+                orders.stop(message, now)
             case StopGraceOver():
                 orders.stop_running()
             case ReadQueues(reply):
@@ -167,7 +174,9 @@ class Scheduling:
                 self.inheritance.settle()
             floor.line.end_round()
             floor.effects += floor.aging.timer()
-        elif orders.stopping != NOBODY and not floor.running and not floor.ending:
+            return floor.taken_effects()
+        orders.stop_suspended(now)
+        if orders.stopping != NOBODY and not floor.running and not floor.ending:
             floor.effects.append(Reply(orders.stopping, None))
             orders.stopping = NOBODY
         return floor.taken_effects()
