@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from actors import admission
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import Overloaded, RefusedError, RequestError
+from actors.errors import Overloaded, RefusedError
 from actors.handles import Handle
+from actors.insight import Insight
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
     AwaitIdle,
@@ -32,7 +33,6 @@ from actors.messages import (
     SetPriority,
 )
 from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
-from actors.queries import Queries
 from actors.subscribers import Listener
 from actors.views import ChangeType, InstanceView, Receipt
 
@@ -45,7 +45,7 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
-class Engine(Queries):
+class Engine(Insight):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
@@ -142,10 +142,7 @@ class Engine(Queries):
 
     def resolve(self, task_id: str, outcome: str) -> None:
         """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
-        allowed = ("completed", "failed", "retry", "cancelled")
-        if outcome not in allowed:
-            raise RequestError(f"outcome {outcome!r}: say one of {', '.join(allowed)}")
-        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), outcome))
+        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), admission.outcome(outcome)))
 
     # --- waiting ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from actors.messages import FromRunner
-from actors.model import AttemptId, InstanceStatus, Instant, Job, StopReason, Utc
+from actors.model import AttemptId, InstanceKey, InstanceStatus, Instant, Job, StopReason, Utc
 from actors.views import Record
 
 Report = Callable[[FromRunner], None]
@@ -120,12 +120,37 @@ class Store(Protocol):
         """Names this store; part of every idempotency key."""
         ...
 
-    def commit(self, finished: Sequence[Record]) -> None: ...
+    def commit(self, finished: Sequence[Record], retried: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep these records; of ``retried``, each names one kept before, and what is to be its last field.
+
+        One that is not kept any more is left alone.
+        """
+        ...
 
     def get(self, instance_id: str) -> Record | None: ...
 
+    def find(self, id: str) -> Record | None:
+        """The record of this instance, or of the instance that has this task; looks at no other record."""
+        ...
+
     def newest(self, *, status: InstanceStatus | None, workflow: str | None, limit: int) -> Sequence[Record]:
-        """Newest first."""
+        """Newest first: by when their instances began."""
+        ...
+
+    def older(
+        self,
+        below: InstanceKey | None,
+        *,
+        status: InstanceStatus | None = None,
+        workflow: str | None = None,
+        entity: str | None = None,
+        limit: int,
+    ) -> tuple[Sequence[Record], int]:
+        """Records with keys below this one, newest first, and the key down to which that is all; 0 at the end.
+
+        Looks at a bounded number of records, so that fewer than ``limit``, and none at all, may be
+        found though there are more below.
+        """
         ...
 
     def close(self) -> None: ...

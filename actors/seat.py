@@ -14,6 +14,7 @@ from typing import Any
 
 from pykka._envelope import Envelope
 
+from actors.ages import Ages
 from actors.asks import ASKING, OpenAsks
 from actors.brief import brief
 from actors.desk import Desk, Promised
@@ -27,6 +28,9 @@ QUARANTINED = 100
 """So many quarantined messages are kept for each actor; older ones are only counted."""
 TRIES = 2
 """A message that has crashed its logic so often is quarantined."""
+
+Offer = Callable[[Sequence[Any], Instant], None]
+"""Takes what an actor has just taken in, and when; never waits, never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,9 @@ class Seat:
         self._check = around.check
         self.inbox = Inbox(self._enter, self._bury)
         around.inboxes[name] = self.inbox
+        self.ages = Ages()
+        self.taps: tuple[Offer, ...] = ()
+        """Who listens in."""
         self.asks = OpenAsks(around.desk.waits)
         self.generation = 0
         self.restarts = 0

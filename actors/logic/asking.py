@@ -6,9 +6,10 @@ from typing import TypeAlias, assert_never
 
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
+from actors.logic import describing
 from actors.logic.books import Books
+from actors.logic.listing import Listing
 from actors.logic.state import State
-from actors.logic.steering import Steering
 from actors.logic.workflows import Instance
 from actors.messages import (
     AwaitIdle,
@@ -16,6 +17,9 @@ from actors.messages import (
     AwaitReceipt,
     ExplainTask,
     ExplainWaiting,
+    Inspect,
+    ListEntities,
+    ListInstances,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
@@ -32,17 +36,23 @@ Question: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
 )
+
+EVERYTHING = "*"
+"""Among what is paused: the whole engine."""
 
 
 class Asking:
-    def __init__(self, state: State, books: Books, steering: Steering) -> None:
+    def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
-        self._steering = steering
+        self._listing = Listing(state)
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
 
@@ -80,17 +90,23 @@ class Asking:
                 self._await(self._books.by_id(identity), identity, reply, 0)
             case ReadEntities(entity, reply):
                 out.reply(reply, self._read_entities(entity))
-            case ReadInstance(identity, reply):
-                live = self._books.by_id(identity)
+            case ReadInstance(identity, by_task, reply):
+                live = self._books.by_any_id(identity) if by_task else self._books.by_id(identity)
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
+            case ListInstances(below, workflow, entity, limit, reply):
+                out.reply(reply, self._listing.instances(below, workflow, entity, limit))
+            case ListEntities(reply=reply):
+                out.reply(reply, self._listing.entities(message))
             case ReadDeadLetters(reply):
                 out.reply(reply, tuple(self._books.intake.dead_letters))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
+            case Inspect(reply):
+                out.reply(reply, describing.keeper(self._state))
             case _:
                 assert_never(message)
 
@@ -195,6 +211,6 @@ class Asking:
             "entities": len(self._books.table),
             "instances": {**self._books.endings.counts, "running": len(self._books.instances.live)},
             "tasks": dict(self._books.attempts.counts),
-            "paused": sorted(self._steering.paused),
+            "paused": [*([EVERYTHING] if self._state.all_paused else []), *sorted(self._state.paused)],
             **self._books.attempts.accounts.shown(),
         }

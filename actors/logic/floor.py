@@ -64,6 +64,8 @@ class Floor:
         """Who took which place of a limited workflow, the longest ago first; those that left it again too."""
         self.succession = Succession()
         self.held: set[WorkflowId] = set()
+        self.all_held = False
+        """The whole engine is paused: nothing is decided, whatever else is."""
         self.running: dict[TaskKey, Running] = {}
         self.set_aside: dict[AttemptId, Running] = {}
         self.ending: dict[AttemptId, tuple[AgentName, StopReason]] = {}

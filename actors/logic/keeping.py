@@ -36,6 +36,7 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RetryInstance,
     RouterRestarted,
     RunWorkflow,
     SchedulerRestarted,
@@ -88,8 +89,8 @@ class Keeping:
             state, definitions, self._out, table, self._instances, self._endings, self._attempts, self._intake
         )
         self._steering = Steering(state, books)
-        self._asking = Asking(state, books, self._steering)
-        self._restoring = Restoring(books, self._steering)
+        self._asking = Asking(state, books)
+        self._restoring = Restoring(books)
         self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
@@ -170,7 +171,15 @@ class Keeping:
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
-            case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
+            case (
+                PutEntity()
+                | RunWorkflow()
+                | RetryInstance()
+                | Cancel()
+                | SetPriority()
+                | PauseWorkflow()
+                | ResolveTask()
+            ):
                 self._steering.receive(message, now)
             case SchedulerRestarted() | RouterRestarted():
                 self._restoring.receive(message)

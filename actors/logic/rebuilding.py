@@ -140,6 +140,7 @@ class Rebuilding:
     def _fill(self, snapshot: SchedulerRestored, now: Instant) -> None:
         floor = self._floor
         self._held = {held.ready.job.attempt.task: held for held in snapshot.tasks}
+        floor.all_held = snapshot.all_held
         for workflow in snapshot.held:
             floor.held.add(workflow)
             floor.line.block(workflow)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from actors.effects import ROUTER, SCHEDULER
 from actors.logic.books import Books
 from actors.logic.late import given_up
-from actors.logic.steering import Steering
 from actors.logic.workflows import Instance, Run, Withdrawal
 from actors.messages import (
     CancelTask,
@@ -26,9 +25,8 @@ from actors.model import DEFAULT_PRIORITY, Event, TaskStatus
 
 
 class Restoring:
-    def __init__(self, books: Books, steering: Steering) -> None:
+    def __init__(self, books: Books) -> None:
         self._books = books
-        self._steering = steering
         self._scheduler: int | None = None
         self._router: int | None = None
         """The generations that ask, in this batch."""
@@ -56,7 +54,8 @@ class Restoring:
         sent = [instance for instance in books.instances.live.values() if instance.sent_at is not None]
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(self._steering.paused))))
+        state = books.state
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(state.paused)), state.all_paused))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)

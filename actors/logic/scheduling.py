@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import checking, waiting_for
+from actors.logic import checking, describing, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
@@ -31,6 +31,7 @@ from actors.messages import (
     ChangePriority,
     ExplainWaiting,
     HoldWorkflow,
+    Inspect,
     MinRuntimeOver,
     NoteReceived,
     NoteTaken,
@@ -89,7 +90,7 @@ class Scheduling:
 
     def receive(self, message: ToScheduler, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it, before the next decision."""
-        if self._rebuilding is None:
+        if self._rebuilding is None or isinstance(message, Inspect):  # It can be seen learning, too.
             self._apply(message, now)
         else:
             following = self._rebuilding.take(message, now)
@@ -133,6 +134,9 @@ class Scheduling:
                 floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
+            case Inspect(reply):
+                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
+                floor.effects.append(Reply(reply, shown))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
                 floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
@@ -161,7 +165,7 @@ class Scheduling:
             floor.aging.age(now)
             floor.fleet.begin_round()
             self.inheritance.settle()
-            while (move := next_move(floor.line, floor.fleet)) is not None:
+            while not floor.all_held and (move := next_move(floor.line, floor.fleet)) is not None:
                 match move:
                     case Assign(waiting, agent):
                         floor.assign(waiting, agent, now)

@@ -38,6 +38,8 @@ from actors.messages.keeper import (
     EventBatch,
     ExplainTask,
     ForwardedEvent,
+    ListEntities,
+    ListInstances,
     NoteReceived,
     PauseWorkflow,
     PutEntity,
@@ -48,6 +50,7 @@ from actors.messages.keeper import (
     ReadInstances,
     ReconcileDue,
     ResolveTask,
+    RetryInstance,
     RunWorkflow,
     SetPriority,
     TasksRevised,
@@ -104,7 +107,7 @@ from actors.messages.scheduler import (
     ToScheduler,
     WithdrawTask,
 )
-from actors.messages.shared import AwaitIdle, Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 
@@ -150,6 +153,9 @@ __all__ = [
     "GraceOver",
     "HeldTask",
     "HoldWorkflow",
+    "Inspect",
+    "ListEntities",
+    "ListInstances",
     "Message",
     "MinRuntimeOver",
     "Note",
@@ -172,6 +178,7 @@ __all__ = [
     "ReportWork",
     "ResolveTask",
     "ResumeAttempt",
+    "RetryInstance",
     "ReviseTasks",
     "RouterRestarted",
     "RouterRestored",

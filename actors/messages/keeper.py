@@ -8,13 +8,14 @@ from typing import TypeAlias
 from actors.frozen import frozen
 from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
-from actors.messages.shared import AwaitIdle, Note, ReadStats
+from actors.messages.shared import AwaitIdle, Inspect, Note, ReadStats
 from actors.model import (
     NOBODY,
     AgentName,
     AttemptId,
     EntityId,
     EntitySeed,
+    EntityStatus,
     Event,
     InstanceKey,
     InstanceStatus,
@@ -151,6 +152,22 @@ class RunWorkflow:
 
 
 @frozen
+class RetryInstance:
+    """Start what this ended instance was once more, by hand; answer with a ``Receipt``.
+
+    The rest is what its record says of it. The two are linked: ``retry_of`` and ``retried_by``.
+    """
+
+    id: str
+    workflow: WorkflowId
+    entity: EntityId
+    event: Event | None = None
+    merged: int = 0
+    params: Mapping[str, Json] | None = None
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class Cancel:
     """Cancel an instance or a task by its readable id; answer with the ids told to stop."""
 
@@ -169,9 +186,12 @@ class SetPriority:
 
 @frozen
 class PauseWorkflow:
-    """Start no task of it until resumed; what runs goes on."""
+    """Start no task of it until resumed, of no workflow if it is None; what runs goes on.
 
-    workflow: WorkflowId
+    A workflow that is paused by itself stays so when the engine is resumed.
+    """
+
+    workflow: WorkflowId | None
     paused: bool
     reply: ReplyId = NOBODY
 
@@ -211,7 +231,11 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
+    """Answer with one unfinished instance; None if there is none of this id."""
+
     id: str
+    by_task: bool = False
+    """The id may also be one of its tasks'."""
     reply: ReplyId = NOBODY
 
 
@@ -226,6 +250,35 @@ class ReadInstances:
 
 
 @frozen
+class ListInstances:
+    """Answer with records of unfinished instances below this key, newest first, and the key down to which that is all.
+
+    Looks at a bounded number; 0 when there is nothing below.
+    """
+
+    below: InstanceKey | None = None
+    workflow: WorkflowId | None = None
+    entity: EntityId | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class ListEntities:
+    """Answer with entities from this place on, as they were added, and the place to go on from, None at the end.
+
+    Looks at a bounded number. ``search`` is part of the id or the name, in small letters or capitals.
+    """
+
+    place: int = 0
+    status: EntityStatus | None = None
+    phase: str | None = None
+    search: str | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ExplainTask:
     """Answer with why a task is where it is, in words and as data."""
 
@@ -235,6 +288,8 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
+    """Answer with the events that nobody accepted, oldest first."""
+
     reply: ReplyId = NOBODY
 
 
@@ -276,6 +331,7 @@ ToKeeper: TypeAlias = (
     | TaskWithdrawn
     | PutEntity
     | RunWorkflow
+    | RetryInstance
     | Cancel
     | SetPriority
     | PauseWorkflow
@@ -286,9 +342,12 @@ ToKeeper: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
     | Watch
     | ReconcileDue
     | BackoffOver

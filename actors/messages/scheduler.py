@@ -13,7 +13,7 @@ from actors.messages.rebuilding import (
     SchedulerRestored,
     WorkReport,
 )
-from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
     AgentName,
@@ -81,9 +81,9 @@ class ChangePriority:
 
 @frozen
 class HoldWorkflow:
-    """Start no task of this workflow until it is let go again."""
+    """Start no task of this workflow, of none at all if it is None, until it is let go again."""
 
-    workflow: WorkflowId
+    workflow: WorkflowId | None
     held: bool
 
 
@@ -110,6 +110,8 @@ class AttemptStuck:
 
 @frozen
 class AttemptNoted:
+    """What a running attempt said, on its way to the keeper."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId
@@ -183,6 +185,7 @@ ToScheduler: TypeAlias = (
     | ExplainWaiting
     | ReadQueues
     | ReadStats
+    | Inspect
     | StopAgents
     | StopGraceOver
     | SchedulerRestored
