@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from actors.asks import ASKING, OpenAsks
 from actors.effects import (
     KEEPER,
     ROUTER,
@@ -98,8 +99,6 @@ class Machine(Acting):
         self.ledgers = {str(name): AgentLedger() for name, _ in names}
         self.crashes: Counter[str] = Counter()
         """How often each logic was rebuilt: the generation of those that have one."""
-        self._open: dict[str, dict[ReplyId, Any]] = {}
-        """What each actor was asked, and has neither answered nor handed on."""
         self._names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
@@ -115,7 +114,7 @@ class Machine(Acting):
         self._answers: dict[ReplyId, Any] = {}
         self._asked: list[ReplyId] = []
         self._numbers = 0
-        self._open = {name: {} for name in self.logic}
+        self._asks = {name: OpenAsks(lambda _number: True) for name in self.logic}
         self._post(KEEPER, Watch(watched=True), "test")
         for working in self.working.values():
             self._perform(working.name, working.begin(self.now))
@@ -141,8 +140,8 @@ class Machine(Acting):
         effects: list[Effect] = []
         for message in batch:
             effects += logic.receive(message, self.now)
-            if getattr(message, "reply", NOBODY) != NOBODY:
-                self._open[name][message.reply] = message
+            if type(message) in ASKING:
+                self._asks[name].took(message)
             if isinstance(message, EndTaken):
                 self.ledgers[name].took(message)
         if batch:
@@ -172,7 +171,7 @@ class Machine(Acting):
         else:
             self.logic[name] = self.working[AgentName(name)] = self._next_working(AgentName(name))
         self._perform(name, self.logic[name].begin(self.now))
-        for message in list(self._open[name].values()):
+        for message in self._asks[name].all():
             self.feed(name, [message])
 
     def _next_working(self, name: AgentName, *, final: bool = False) -> Working:
@@ -220,13 +219,14 @@ class Machine(Acting):
                 self.ledgers[name].performed(effect)
             match effect:
                 case Send(to, message):
-                    self._open[name].pop(getattr(message, "reply", NOBODY), None)
+                    if type(message) in ASKING:
+                        self._asks[name].handed_on(message)
                     if isinstance(message, AttemptEnded) and message.outcome.error is not None:
                         assert message.outcome.error.type != "Refused", f"S2: {message}"
                     self._post(to, message, name)
                 case Reply(number, value):
                     assert number not in self._answers, "answered twice"
-                    self._open[name].pop(number, None)
+                    self._asks[name].answered(number)
                     self._answers[number] = value
                 case SetTimer(key, at, message):
                     self._numbers += 1
