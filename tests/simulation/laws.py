@@ -59,14 +59,17 @@ class Laws:
 
     # --- when the scheduler crashes --------------------------------------------------------------
 
-    def blind(self) -> None:
-        """The scheduler knows nothing any more, and so it must order nothing until it does again."""
-        self.sees = False
+    def blind(self, *, stopped: bool) -> None:
+        """The scheduler knows nothing any more, and so it must order nothing until it does again.
 
-    def see_again(self, floor: Floor, *, stopped: bool) -> None:
+        ``stopped``: but that the engine had been ordered to stop before this one was made.
+        """
+        self.sees, self.stopped = False, stopped
+
+    def see_again(self, floor: Floor) -> None:
         """It has gathered what is; that much is taken from it, and what follows is judged again."""
         refill(self.told, floor)
-        self.sees, self.stopped = True, stopped
+        self.sees = True
 
     def _only_hears(self, message: Any, effects: list[Effect]) -> None:
         match message:
@@ -78,6 +81,8 @@ class Laws:
                 self._stuck[message.attempt] = message
             case AgentDied():
                 self._died[message.agent] = message.incarnation
+            case StopAgents():
+                self.stopped = True
             case _:
                 pass
 
@@ -115,8 +120,6 @@ class Laws:
                     waits = told.line.get(ready.job.attempt.task)
                     if waits is not None and waits.job.attempt == ready.job.attempt:
                         waits.job = ready.job
-            case StopAgents():
-                self.stopped = True
             case _:
                 pass
         self._ordered(effects, now)
