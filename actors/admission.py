@@ -148,6 +148,13 @@ def name(value: object, what: str) -> str:
     return value
 
 
+def number(value: object, what: str) -> int:
+    """A number by which something is looked up."""
+    if not _whole(value):
+        raise RequestError(f"{what} is a whole number, not {_short(value)}")
+    return value
+
+
 def priority(value: object) -> int:
     if not _whole(value) or value > MAX_PRIORITY:
         raise RequestError(f"a priority is a whole number from 0, the most important; not {_short(value)}")

@@ -26,7 +26,15 @@ from actors.keeper import KeeperActor
 from actors.ledger import Ledger
 from actors.log import logger
 from actors.logic.history import Calendar
-from actors.messages import Publish, PutEntity, ReadStats, RunWorkflow, ScheduleEvents
+from actors.messages import (
+    Publish,
+    PutEntity,
+    ReadStats,
+    RetryDeadLetter,
+    RetryInstance,
+    RunWorkflow,
+    ScheduleEvents,
+)
 from actors.model import NOBODY, AgentName, Definitions, ReplyId
 from actors.ports import Store, Warmable
 from actors.router import RouterActor
@@ -38,7 +46,7 @@ from actors.subscribers import Subscribers
 from actors.supervisor import Bounds, Supervisor
 from actors.taps import Taps
 
-NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
+NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, RetryInstance, RetryDeadLetter, PutEntity)
 """Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""

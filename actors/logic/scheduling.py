@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import checking, describing, waiting_for
+from actors.logic import checking, describing, queueing, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
@@ -19,6 +19,7 @@ from actors.logic.policy import Assign, Preempt, TakeOver, next_move
 from actors.logic.ready import Waiting
 from actors.logic.rebuilding import Rebuilding
 from actors.logic.reports import Reports
+from actors.logic.telling import in_words
 from actors.messages import (
     AgentDied,
     AgentReady,
@@ -30,6 +31,7 @@ from actors.messages import (
     CancelTask,
     ChangePriority,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
     Inspect,
     MinRuntimeOver,
@@ -119,6 +121,8 @@ class Scheduling:
                 orders.change_priority(task, priority)
             case HoldWorkflow(workflow, held):
                 orders.hold(workflow, held=held)
+            case HoldAgent(name, held):
+                orders.hold_agent(name, held=held)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
@@ -131,7 +135,7 @@ class Scheduling:
                 orders.stop_running()
             case ReadQueues(reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
+                floor.effects.append(Reply(reply, queueing.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case Inspect(reply):
@@ -139,7 +143,8 @@ class Scheduling:
                 floor.effects.append(Reply(reply, shown))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
+                told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
+                floor.effects.append(Reply(reply, in_words(told)))
             case AgingDue():
                 floor.aging.rang()
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
@@ -216,15 +221,17 @@ class Scheduling:
     def _stats(self) -> dict[str, object]:
         floor = self.floor
         busy = len(floor.running)
+        free = [agent for agent in floor.fleet if agent.running is None]
         stopping = sum(1 for running in floor.running.values() if running.stopping is not None)
         return {
             "queues": dict(sorted(floor.line.depth.items())),
             "agents": {
-                "idle": sum(1 for agent in floor.fleet if agent.present) - busy,
+                "idle": sum(agent.present and not agent.drained for agent in free),
                 "running": busy - stopping,
                 "stopping": stopping,
                 "suspended": floor.suspended,
                 "set_aside": len(floor.set_aside),
+                "drained": sum(agent.drained for agent in free),
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),

@@ -197,6 +197,15 @@ class PauseWorkflow:
 
 
 @frozen
+class DrainAgent:
+    """Give this agent no new work until it is let go on again; what it runs goes on."""
+
+    agent: AgentName
+    drained: bool
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ResolveTask:
     """Move an ``unknown`` task on: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
 
@@ -288,8 +297,24 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
-    """Answer with the events that nobody accepted, oldest first."""
+    """Answer with the dead letters as mappings, oldest first."""
 
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class RetryDeadLetter:
+    """Act on its event again, under a new id; answer with a ``Receipt``, and drop the letter if it is accepted."""
+
+    number: int
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class DropDeadLetter:
+    """Keep it no longer; nothing of it is acted on."""
+
+    number: int
     reply: ReplyId = NOBODY
 
 
@@ -335,6 +360,9 @@ ToKeeper: TypeAlias = (
     | Cancel
     | SetPriority
     | PauseWorkflow
+    | DrainAgent
+    | RetryDeadLetter
+    | DropDeadLetter
     | ResolveTask
     | AwaitReceipt
     | AwaitInstance

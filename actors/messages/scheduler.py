@@ -88,6 +88,14 @@ class HoldWorkflow:
 
 
 @frozen
+class HoldAgent:
+    """Give this agent no new work until it is let go again."""
+
+    agent: AgentName
+    held: bool
+
+
+@frozen
 class AgentReady:
     """An agent of this incarnation is free for work."""
 
@@ -174,6 +182,7 @@ ToScheduler: TypeAlias = (
     | CancelTask
     | ChangePriority
     | HoldWorkflow
+    | HoldAgent
     | AgentReady
     | AttemptEnded
     | AttemptSuspended

@@ -99,7 +99,7 @@ class Machine(Acting):
         self.ledgers = {str(name): AgentLedger() for name, _ in names}
         self.crashes: Counter[str] = Counter()
         """How often each logic was rebuilt: the generation of those that have one."""
-        self._names = names
+        self.agent_names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
         }  # fmt: skip
@@ -163,7 +163,7 @@ class Machine(Acting):
             self.inbox[name] = deque(kept)
         if name == SCHEDULER:
             crashes, stop = self.crashes[name], self._stop
-            self.scheduling = Scheduling(self.definitions.workflows, self._names, generation=crashes, stop=stop)
+            self.scheduling = Scheduling(self.definitions.workflows, self.agent_names, generation=crashes, stop=stop)
             self.logic[name] = self.scheduling
         elif name == ROUTER:
             self.routing = Routing(self.definitions, "run", generation=self.crashes[name])

@@ -491,7 +491,14 @@ def test_an_agent_that_is_taken_out_ends_what_it_had_and_gets_nothing_more() -> 
     assert world.running() == []
     crash(world, SCHEDULER)
     world.settle()
-    assert world.stats()["agents"] == {"idle": 0, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0}
+    assert world.stats()["agents"] == {
+        "idle": 0,
+        "running": 0,
+        "stopping": 0,
+        "suspended": 0,
+        "set_aside": 0,
+        "drained": 0,
+    }
     assert world.running() == []
 
 
