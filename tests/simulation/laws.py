@@ -33,7 +33,14 @@ from actors.messages import (
     TaskWithdrawn,
 )
 from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason, TaskKey
-from tests.simulation.decisions import check_complete, check_reservations, nobody_first, taken_over, worst_victim
+from tests.simulation.decisions import (
+    check_complete,
+    check_reservations,
+    free_for,
+    nobody_first,
+    taken_over,
+    worst_victim,
+)
 from tests.simulation.moves import Move
 from tests.simulation.places import age, startable, weigh
 from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
@@ -191,7 +198,7 @@ class Laws:
         rule("S7", move.task not in told.reserved, lambda: f"{id_}: two agents are freed for it")
         rule("law 6", waits.job.task.preempts, lambda: f"{id_} must not preempt")
         rule("law 2", agent.fits(waits.job), lambda: f"{id_} cannot use {move.agent}")
-        free = [other.name for other in told.agents.values() if other.takes(waits)]
+        free = free_for(told, waits)
         rule("law 2", not free, lambda: f"{id_} has {move.agent} freed beside {free}")
         if move.kind == "take_over":
             taken_over(told, waits, agent)
