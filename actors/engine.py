@@ -68,11 +68,12 @@ class Engine(Operating):
         else:
             found = parse(definitions, actions=given)
         if settings is not None:
-            found = dataclasses.replace(found, settings=settings)
+            found = dataclasses.replace(found, settings=settings, written={})
         if agents is not None:
             found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
         super().__init__(found, given, store)
         self._gate = admission.Gate(found)
+        self._arguments = frozenset(name for name, value in (("agents", agents), ("store", store)) if value is not None)
 
     # --- events, entities, starts ----------------------------------------------------------------
 

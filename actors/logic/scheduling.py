@@ -51,7 +51,7 @@ from actors.messages import (
     WithdrawTask,
     WorkReport,
 )
-from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Millis, Workflow, WorkflowId
+from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Json, Millis, Workflow, WorkflowId
 
 
 class Scheduling:
@@ -139,8 +139,7 @@ class Scheduling:
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case Inspect(reply):
-                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
-                floor.effects.append(Reply(reply, shown))
+                floor.effects.append(Reply(reply, self._described(now)))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
                 told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
@@ -217,6 +216,9 @@ class Scheduling:
                     floor.fleet.offer_victim(running)
             case _:
                 assert_never(message)
+
+    def _described(self, now: Instant) -> Mapping[str, Json]:
+        return describing.scheduler(self.floor, now, knows=self.knows, stopping=self._orders.stopping)
 
     def _stats(self) -> dict[str, object]:
         floor = self.floor
