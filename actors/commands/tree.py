@@ -142,7 +142,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self._places:
+        if args and not args[0].startswith("-") and args[0] not in self._places and not ctx.resilient_parsing:
             raise RequestError(f"{unknown_command(args[0])}; '{_help(ctx)}' lists them")
         return super().resolve_command(ctx, args)
 

@@ -10,7 +10,10 @@ from actors.commands.tree import COMMANDS
 from tests.commands.conftest import CommandLine
 
 INSTANCE = "completed_at created_at entity_id id merged priority retried_by retry_of status tasks version workflow"
-TASK = "action attempts checkpoint error id infra_losses max_retry preemptions priority progress result retries status task"
+TASK = (
+    "action attempts checkpoint error id infra_losses max_retry preemptions priority progress result "
+    "retries status task "
+).strip()
 ENTITY = "data id last_processed_at name phase priority status"
 RECEIPT = "duplicate event_id instances"
 STATS = (
