@@ -57,6 +57,10 @@ class Version(Answer):
     started_at: Seconds
 
 
+class LoginLink(Answer):
+    url: str
+
+
 class ErrorText(Answer):
     type: str
     message: str
