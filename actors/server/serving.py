@@ -109,6 +109,10 @@ class Serving:
             )
         self._up.set()
         await self._ending.wait()
+        for listener in self._listeners:
+            loop.remove_reader(listener.socket)
+        # Who was just accepted comes to its door before the server is closed, which would lose it.
+        await asyncio.sleep(SETTLE_S)
         for server in servers:
             server.close()
         await self._end(doors)
@@ -116,7 +120,6 @@ class Serving:
     async def _end(self, doors: Sequence[Door]) -> None:
         """End the streams, close what is idle, give what is being answered a moment, and hang up on the rest."""
         self._end_streams()
-        await asyncio.sleep(SETTLE_S)  # Connections that were just accepted come to their doors.
         for door in doors:
             door.close_idle()
         await self._rest(doors)
