@@ -26,7 +26,16 @@ from actors.keeper import KeeperActor
 from actors.ledger import Ledger
 from actors.log import logger
 from actors.logic.history import Calendar
-from actors.messages import Publish, PutEntity, ReadStats, RunWorkflow, ScheduleEvents, StopAgents
+from actors.messages import (
+    Publish,
+    PutEntity,
+    ReadStats,
+    RetryDeadLetter,
+    RetryInstance,
+    RunWorkflow,
+    ScheduleEvents,
+    StopAgents,
+)
 from actors.model import NOBODY, AgentName, Definitions, ReplyId
 from actors.ports import Store, Warmable
 from actors.router import RouterActor
@@ -36,8 +45,9 @@ from actors.seat import Seat, Surroundings
 from actors.stores.opening import open_store
 from actors.subscribers import Subscribers
 from actors.supervisor import Bounds, Supervisor
+from actors.taps import Taps
 
-NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
+NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, RetryInstance, RetryDeadLetter, PutEntity)
 """Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
@@ -61,6 +71,7 @@ class Assembly:
         self._subscribers = subscribers
         self.store: Store = open_store(store_url or definitions.settings.store, definitions.settings)
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
+        self.taps = Taps(self.name, self.calendar.utc)
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
@@ -187,6 +198,8 @@ class Assembly:
         self._timers.stop()
         if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
+        if not self.taps.stop(JOIN_S):
+            left.append("a tap's listener")
         self.store.close()
         self.desk.close(self.failure or EngineStopped("the engine is stopped"))
         return left

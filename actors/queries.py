@@ -85,7 +85,12 @@ class Queries(Lifecycle):
         return found
 
     def dead_letters(self) -> tuple[Mapping[str, Any], ...]:
-        """Events that were accepted by nobody, with ``why``; the newest 1,000."""
+        """Events that were accepted by nobody, the newest ``max_dead_letters``, oldest first.
+
+        ``id`` is a number that stays the letter's, ``at`` UTC seconds, ``kind`` ``rejected`` or
+        ``quarantined`` (it crashed the engine), ``why`` the reason, ``event`` the event,
+        ``retryable`` whether ``retry_dead_letter`` may act on it again.
+        """
         found: tuple[Mapping[str, Any], ...] = self._ask(KEEPER, ReadDeadLetters())
         return found
 

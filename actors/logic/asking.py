@@ -6,7 +6,9 @@ from typing import TypeAlias, assert_never
 
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
+from actors.logic import describing
 from actors.logic.books import Books
+from actors.logic.listing import Listing
 from actors.logic.state import State
 from actors.logic.workflows import Instance
 from actors.messages import (
@@ -15,6 +17,9 @@ from actors.messages import (
     AwaitReceipt,
     ExplainTask,
     ExplainWaiting,
+    Inspect,
+    ListEntities,
+    ListInstances,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
@@ -31,9 +36,12 @@ Question: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
 )
 
 EVERYTHING = "*"
@@ -44,6 +52,7 @@ class Asking:
     def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
+        self._listing = Listing(state)
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
 
@@ -86,12 +95,18 @@ class Asking:
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
+            case ListInstances(below, workflow, entity, limit, reply):
+                out.reply(reply, self._listing.instances(below, workflow, entity, limit))
+            case ListEntities(reply=reply):
+                out.reply(reply, self._listing.entities(message))
             case ReadDeadLetters(reply):
-                out.reply(reply, tuple(self._books.intake.dead_letters))
+                out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
+            case Inspect(reply):
+                out.reply(reply, describing.keeper(self._state))
             case _:
                 assert_never(message)
 

@@ -12,7 +12,18 @@ from actors.messages import (
     StopGraceOver,
     TaskWithdrawn,
 )
-from actors.model import NOBODY, NS_PER_MS, Instant, Millis, Priority, ReplyId, StopReason, TaskKey, WorkflowId
+from actors.model import (
+    NOBODY,
+    NS_PER_MS,
+    AgentName,
+    Instant,
+    Millis,
+    Priority,
+    ReplyId,
+    StopReason,
+    TaskKey,
+    WorkflowId,
+)
 
 
 class Orders:
@@ -94,6 +105,20 @@ class Orders:
         elif workflow in floor.held:
             floor.held.discard(workflow)
             floor.count(workflow, 0)
+
+    def hold_agent(self, name: AgentName, *, held: bool) -> None:
+        """Whoever it was being freed for has to look for another."""
+        floor = self._floor
+        agent = floor.fleet.agents.get(name)
+        if agent is None or agent.drained == held:
+            return
+        if held:
+            if agent.reserved_for is not None:
+                floor.unreserve(agent.reserved_for)
+            floor.fleet.drain(agent)
+        else:
+            floor.fleet.undrain(agent)
+        floor.line.touch_everybody()  # Who waits in earnest may have changed: somebody could run it, or nobody can.
 
     def stop(self, grace: Millis, reply: ReplyId, now: Instant) -> None:
         """Stop everything; a second, harder stop may come, with its own asker or with none."""

@@ -32,6 +32,7 @@ from actors.messages import (
     ChangePriority,
     EndTaken,
     HeldTask,
+    HoldAgent,
     HoldWorkflow,
     NoteReceived,
     NoteTaken,
@@ -51,7 +52,15 @@ from actors.messages import (
 from actors.model import AgentName, AttemptId, ErrorInfo, Instant, Job, Outcome, OutcomeKind, StopReason, TaskKey
 
 FromKeeper: TypeAlias = (
-    TasksReady | ReviseTasks | WithdrawTask | CancelTask | ChangePriority | HoldWorkflow | ReleaseAttempt | NoteTaken
+    TasksReady
+    | ReviseTasks
+    | WithdrawTask
+    | CancelTask
+    | ChangePriority
+    | HoldWorkflow
+    | HoldAgent
+    | ReleaseAttempt
+    | NoteTaken
 )
 Left: TypeAlias = AttemptEnded | AttemptSuspended
 
@@ -108,6 +117,7 @@ class Rebuilding:
                 | CancelTask()
                 | ChangePriority()
                 | HoldWorkflow()
+                | HoldAgent()
                 | ReleaseAttempt()
                 | NoteTaken()
             ):
@@ -141,6 +151,8 @@ class Rebuilding:
         for workflow in snapshot.held:
             floor.held.add(workflow)
             floor.line.block(workflow)
+        for name in snapshot.drained:
+            floor.fleet.drain(floor.fleet.agents[name])
         for agent in floor.fleet:
             report = self._work[agent.name]
             agent.present, agent.incarnation = True, report.incarnation

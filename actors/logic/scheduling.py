@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import checking, waiting_for
+from actors.logic import checking, describing, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
@@ -30,7 +30,9 @@ from actors.messages import (
     CancelTask,
     ChangePriority,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
+    Inspect,
     MinRuntimeOver,
     NoteReceived,
     NoteTaken,
@@ -84,7 +86,7 @@ class Scheduling:
 
     def receive(self, message: ToScheduler, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it, before the next decision."""
-        if self._rebuilding is None:
+        if self._rebuilding is None or isinstance(message, Inspect):  # It can be seen learning, too.
             self._apply(message, now)
         else:
             following = self._rebuilding.take(message, now)
@@ -111,6 +113,8 @@ class Scheduling:
                 orders.change_priority(task, priority)
             case HoldWorkflow(workflow, held):
                 orders.hold(workflow, held=held)
+            case HoldAgent(name, held):
+                orders.hold_agent(name, held=held)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
@@ -126,6 +130,9 @@ class Scheduling:
                 floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
+            case Inspect(reply):
+                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
+                floor.effects.append(Reply(reply, shown))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
                 floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
@@ -203,15 +210,17 @@ class Scheduling:
     def _stats(self) -> dict[str, object]:
         floor = self.floor
         busy = len(floor.running)
+        free = [agent for agent in floor.fleet if agent.running is None]
         stopping = sum(1 for running in floor.running.values() if running.stopping is not None)
         return {
             "queues": dict(sorted(floor.line.depth.items())),
             "agents": {
-                "idle": sum(1 for agent in floor.fleet if agent.present) - busy,
+                "idle": sum(agent.present and not agent.drained for agent in free),
                 "running": busy - stopping,
                 "stopping": stopping,
                 "suspended": floor.suspended,
                 "set_aside": len(floor.set_aside),
+                "drained": sum(agent.drained for agent in free),
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.logic.fleet import Agent
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.ready import Waiting
 from actors.model import NS_PER_MS, Instant, TaskKey
+
+SHOWN = 10
+"""At most so many agents or tasks are named."""
 
 
 def explain(floor: Floor, inheritance: Inheritance, task: TaskKey, now: Instant) -> dict[str, Any]:
@@ -81,6 +85,10 @@ def _blocked(floor: Floor, waiting: Waiting) -> dict[str, Any]:
         return {"why": why, "blocked_by": "limit"}
     kinds = floor.fleet.fitting(waiting.need.capabilities)
     if not kinds:
+        drained = floor.fleet.drained_for(waiting.need.capabilities)
+        if drained:
+            why = f"every agent that could run it is drained: {', '.join(drained[:SHOWN])}"
+            return {"why": why, "blocked_by": "drain", "agents": drained[:SHOWN]}
         wanted = ", ".join(sorted(waiting.need.capabilities))
         return {"why": f"no agent has the capabilities {wanted}", "blocked_by": "capabilities"}
     fit = {id(kind) for kind in kinds}
@@ -107,6 +115,16 @@ def _locked(floor: Floor, lock: str) -> dict[str, Any]:
     return {"why": f"lock {lock!r} is held by {name}", "blocked_by": "lock", "lock": lock, "held_by": name}
 
 
+def _state(floor: Floor, agent: Agent) -> str:
+    running = agent.running
+    if agent.drained:
+        left = running is not None or any(aside.agent is agent for aside in floor.set_aside.values())
+        return "draining" if left else "drained"
+    if running is not None:
+        return "running" if running.stopping is None else "stopping"
+    return "idle" if agent.present else "set aside"
+
+
 def queues(floor: Floor, inheritance: Inheritance, now: Instant) -> dict[str, Any]:
     """What waits by priority, and every agent with what it does."""
     oldest: dict[int, Instant] = {}
@@ -119,9 +137,7 @@ def queues(floor: Floor, inheritance: Inheritance, now: Instant) -> dict[str, An
     agents = []
     for agent in floor.fleet:
         running = agent.running
-        state = "idle" if agent.present else "set aside"
-        if running is not None:
-            state = "running" if running.stopping is None else "stopping"
+        state = _state(floor, agent)
         gift = inheritance.gift(running.job.attempt.task) if running is not None else None
         agents.append(
             {

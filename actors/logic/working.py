@@ -29,6 +29,7 @@ from actors.effects import (
     Start,
     Suspend,
 )
+from actors.logic import describing
 from actors.logic.reaping import KILLABLE, Death, Orphan, Reaping
 from actors.messages import (
     UNASKED,
@@ -47,6 +48,7 @@ from actors.messages import (
     EndSuspended,
     EndTaken,
     GraceOver,
+    Inspect,
     Note,
     NoteTaken,
     ReadStats,
@@ -172,6 +174,8 @@ class Working:
                 return self._noted(attempt, note, now)
             case ReadStats(reply):
                 return [Reply(reply, {"attempts": self._ran, "incarnation": self.incarnation})]
+            case Inspect(reply):
+                return [Reply(reply, describing.agent(self._report(UNASKED), self._ran))]
             case NoteTaken() | EndTaken() | ReportWork():
                 return self._confirmed(message)
             case _:

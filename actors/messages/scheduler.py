@@ -13,7 +13,7 @@ from actors.messages.rebuilding import (
     SchedulerRestored,
     WorkReport,
 )
-from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
     AgentName,
@@ -83,6 +83,14 @@ class HoldWorkflow:
     """Start no task of this workflow, of none at all if it is None, until it is let go again."""
 
     workflow: WorkflowId | None
+    held: bool
+
+
+@frozen
+class HoldAgent:
+    """Give this agent no new work until it is let go again."""
+
+    agent: AgentName
     held: bool
 
 
@@ -171,6 +179,7 @@ ToScheduler: TypeAlias = (
     | CancelTask
     | ChangePriority
     | HoldWorkflow
+    | HoldAgent
     | AgentReady
     | AttemptEnded
     | AttemptSuspended
@@ -182,6 +191,7 @@ ToScheduler: TypeAlias = (
     | ExplainWaiting
     | ReadQueues
     | ReadStats
+    | Inspect
     | StopAgents
     | StopGraceOver
     | SchedulerRestored

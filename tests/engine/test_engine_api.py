@@ -139,7 +139,7 @@ def test_stats_count_what_happened(start: Callable[..., Watched]) -> None:
 
     assert (stats["instances"]["completed"], stats["tasks"]["completed"], stats["entities"]) == (4, 4, 4)
     assert (stats["events"]["accepted"], stats["events"]["duplicates"]) == (4, 1)
-    assert stats["agents"] == {"idle": 2, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0}
+    assert stats["agents"] == {"idle": 2, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0, "drained": 0}
     assert (stats["preemptions"], stats["latency_ms"]["median"], stats["queues"]) == (0, None, {})
 
 

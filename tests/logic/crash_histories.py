@@ -18,14 +18,17 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
+    DrainAgent,
+    DropDeadLetter,
     ExplainTask,
     PauseWorkflow,
     Publish,
     PutEntity,
     ReadInstances,
+    RetryDeadLetter,
     Watch,
 )
-from actors.model import NOBODY, Coalesce, EntityId, EntitySeed, Event, WorkflowId
+from actors.model import NOBODY, AgentName, Coalesce, EntityId, EntitySeed, Event, WorkflowId
 from actors.views import Receipt
 from tests.logic.crashing import AT_LAST, CrashingWorld
 from tests.logic.flows import on_data, workflow
@@ -133,6 +136,8 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
     world.publish("a", id="two")  # The same name in the same second.
     for number in range(4):  # Its line is full: more dead letters than are kept.
         assert world.refusal(Event("DATA_READY", "a", data=number))
+    world.ask(KEEPER, DropDeadLetter(3))
+    world.promise(KEEPER, RetryDeadLetter(4))
     for number in range(25):  # More ids than are remembered.
         world.publish(f"b{number}")
     assert world.publish("c", id="three") != world.publish("c", id="three")  # A duplicate.
@@ -140,6 +145,8 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
     world.tell(KEEPER, PauseWorkflow(None, paused=True))
     world.run("other", "d")
     world.tell(KEEPER, PauseWorkflow(None, paused=False))
+    world.tell(KEEPER, DrainAgent(AgentName("agent_0"), drained=True))
+    world.tell(KEEPER, DrainAgent(AgentName("agent_0"), drained=False))
     world.put("e", phase="collected")
     world.put("e", phase="by_hand")
     world.publish("e")

@@ -153,7 +153,7 @@ class Machine:
         """How often each logic was rebuilt: the generation of those that have one."""
         self._open: dict[str, dict[ReplyId, Any]] = {}
         """What each actor was asked, and has neither answered nor handed on."""
-        self._names = names
+        self.agent_names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
         }  # fmt: skip
@@ -220,7 +220,7 @@ class Machine:
                     self._answers[number] = EngineError("lost")
             self.inbox[name] = deque(kept)
         if name == SCHEDULER:
-            self.scheduling = Scheduling(self.definitions.workflows, self._names, generation=self.crashes[name])
+            self.scheduling = Scheduling(self.definitions.workflows, self.agent_names, generation=self.crashes[name])
             self.logic[name] = self.scheduling
         elif name == ROUTER:
             self.routing = Routing(self.definitions, "run", generation=self.crashes[name])

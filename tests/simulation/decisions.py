@@ -73,6 +73,7 @@ def check_reservations(told: Told) -> None:
         rule("S7", waits is not None, f"{name} is on its way to {task}, which does not wait")
         assert waits is not None
         rule("law 1", told.agents[name].fits(waits.job), lambda: f"{name} is freed for {waits.job.task_id}")  # noqa: B023
+        rule("drain", not told.agents[name].drained, lambda: f"{name} is freed and drained")  # noqa: B023
         rule("S7", runs is None or runs.stopping is not None, f"{name} is not being freed")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
         rule("limit", limit is None or told.taken(waits.workflow) <= limit, f"{waits.workflow}: places")
@@ -101,7 +102,7 @@ def check_complete(told: Told) -> None:
 def _check_urgent(told: Told, waits: Waits) -> None:
     for runs in told.runs.values():
         agent = told.agents[runs.agent]
-        if not agent.fits(waits.job) or runs.priority <= waits.priority:
+        if not agent.open_to(waits.job) or runs.priority <= waits.priority:
             continue
         names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
         rule("law 2", not told.may_give_way(runs), names)

@@ -20,6 +20,7 @@ from actors.messages import (
     ChangePriority,
     EndSuspended,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
     MinRuntimeOver,
     ReadQueues,
@@ -100,6 +101,10 @@ class Laws:
                     told.runs[task].own = priority
             case HoldWorkflow(workflow, held):
                 self._hold(workflow, held=held)
+            case HoldAgent(name, held):
+                told.agents[name].drained = held
+                if held:
+                    told.not_freed(name)
             case ReadQueues() | ExplainWaiting():
                 weigh(told)  # It looks at what everybody counts as, so it works that out.
             case MinRuntimeOver(attempt):
@@ -250,6 +255,7 @@ class Laws:
         rule("law 3", resumed == (waits.home is not None), lambda: f"{job.task_id} stands still and starts again")
         rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
         rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
+        rule("drain", not agent.drained, lambda: f"{job.task_id} starts on {name}, which is drained")
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
         rule("law 7", agent.hold is None or waits.rank <= agent.hold[1], lambda: f"{name} is held")
         rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
@@ -277,6 +283,7 @@ class Laws:
             rule("law 3", job.task.on_preempt is OnPreempt.SUSPEND, lambda: f"{job.task_id} may not be suspended")
             rule("S6", told.suspended() < len(told.agents), "too many are suspended")
         agent = told.agents[name]
+        rule("drain", not agent.drained, lambda: f"{job.task_id} gives way on {name}, which is drained")
         better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
                   and agent.fits(w.job) and not (told.all_held or w.workflow in told.held)]  # fmt: skip
         rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
@@ -367,8 +374,9 @@ class Laws:
         """S6: what the scheduler counts is what there is."""
         told = self.told
         stopping = sum(r.stopping is not None for r in told.runs.values())
-        idle = sum(a.present and a.runs is None for a in told.agents.values())
+        idle = sum(a.present and a.runs is None and not a.drained for a in told.agents.values())
+        drained = sum(a.drained and a.runs is None for a in told.agents.values())
         counts = {"idle": idle, "running": len(told.runs) - stopping, "stopping": stopping,
-                  "suspended": told.suspended(), "set_aside": len(told.aside)}  # fmt: skip
+                  "suspended": told.suspended(), "set_aside": len(told.aside), "drained": drained}  # fmt: skip
         rule("S6", shown["agents"] == counts, f"{SCHEDULER} counts {shown['agents']}, there are {counts}")
         rule("counts", crashed or shown["preemptions"] == told.preemptions, "preemptions")

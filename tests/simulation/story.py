@@ -11,6 +11,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     Cancel,
+    DrainAgent,
     ExplainTask,
     PauseWorkflow,
     Publish,
@@ -139,9 +140,12 @@ class Story:
             self.ask(KEEPER, ExplainTask(id_))
 
     def hold(self) -> None:
-        """A workflow is paused or goes on; now and then the whole engine, and not for long."""
+        """A workflow is paused or goes on, or an agent is drained, or the whole engine is paused: that not for long."""
         names, pick = self.given.names, self.choices.pick
         match pick(4):
+            case 2:
+                agents = self.storm.parts.agent_names
+                self.ask(KEEPER, DrainAgent(agents[pick(len(agents))][0], drained=pick(3) == 1))
             case 3:
                 self.ask(KEEPER, PauseWorkflow(None, paused=pick(4) == 1))
             case _:
@@ -212,6 +216,8 @@ class Story:
         storm.calm_down(self.choices)
         for name in (None, *map(WorkflowId, self.given.names)):
             self.ask(KEEPER, PauseWorkflow(name, paused=False))
+        for agent, _ in storm.parts.agent_names:
+            self.ask(KEEPER, DrainAgent(agent, drained=False))
         resolved: set[str] = set()
         for _ in range(DRAIN_BOUND):
             if storm.deliver() or storm.pass_time():
