@@ -19,7 +19,7 @@ from actors.bootstrap import first_batch, later_events
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineFailed, EngineStopped
+from actors.errors import EngineError, EngineFailed, EngineStopped
 from actors.generations import Generations
 from actors.ids import short_unique
 from actors.keeper import KeeperActor
@@ -34,7 +34,6 @@ from actors.messages import (
     RetryInstance,
     RunWorkflow,
     ScheduleEvents,
-    StopAgents,
 )
 from actors.model import NOBODY, AgentName, Definitions, ReplyId
 from actors.ports import Store, Warmable
@@ -208,14 +207,15 @@ class Assembly:
         """Let the scheduler bring every attempt to an end; a harder stop may come meanwhile."""
         longest = max((t.grace_ms for w in self.definitions.workflows.values() for t in w.tasks), default=100)
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
+        order = self.generations.order_stop(int(grace * 1000), self.clock.now())
         try:
-            self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
+            self.ask(SCHEDULER, lambda number: dataclasses.replace(order, reply=number), timeout=limit)
             # What the last ends led to has reached the store and the subscribers when these answer.
             for actor in (KEEPER, ROUTER):
                 self.ask(actor, ReadStats, timeout=JOIN_S)
-        except (TimeoutError, EngineFailed):
+        except (TimeoutError, EngineError):  # It has failed, or the order itself crashed it.
             return  # Closing the runners names who is late.
 
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
-        self.tell(SCHEDULER, StopAgents(0, NOBODY))
+        self.tell(SCHEDULER, self.generations.order_stop(0, self.clock.now()))

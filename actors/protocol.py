@@ -33,7 +33,6 @@ OPEN: Mapping[str, frozenset[type]] = {
         {
             messages.PutEntity,
             messages.RunWorkflow,
-            messages.RetryInstance,
             messages.Cancel,
             messages.SetPriority,
             messages.PauseWorkflow,

@@ -55,6 +55,8 @@ class AttemptView:
     ended: Moment | None
     error: ErrorInfo | None = None
     killed: bool = False
+    preempted_by: str | None = None
+    """The task that it made way for, the last time."""
 
 
 @dataclass(frozen=True, slots=True)

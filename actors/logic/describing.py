@@ -70,6 +70,7 @@ def scheduler(floor: Floor, now: Instant, *, knows: bool, stopping: ReplyId | No
             lambda agent: {
                 "name": agent.name,
                 "present": agent.present,
+                "drained": agent.drained,
                 "incarnation": agent.incarnation,
                 "task_id": None if agent.running is None else agent.running.job.task_id,
                 "kept_for_priority": None if agent.hold is None else agent.hold[1],
@@ -84,6 +85,7 @@ def scheduler(floor: Floor, now: Instant, *, knows: bool, stopping: ReplyId | No
             len(floor.limits),
             lambda limit: {"workflow": limit[0], "max_concurrent": limit[1], "taken": floor.taken[limit[0]]},
         ),
+        "all_held": floor.all_held,
         "held_workflows": some(sorted(floor.held), len(floor.held), str),
         "set_aside": some(
             floor.set_aside.values(),
@@ -132,7 +134,9 @@ def keeper(state: State) -> Mapping[str, Json]:
         "event_ids_remembered": len(state.seen),
         "derived_events_out": len(state.derived_out),
         "dead_letters": len(state.dead_letters),
+        "all_paused": state.all_paused,
         "paused": some(sorted(state.paused), len(state.paused), str),
+        "drained": some(sorted(state.drained), len(state.drained), str),
         "waited_for": some(state.waiters, len(state.waiters), int),
         "waiting_for_idle": len(state.idle_waiters),
         "watched": sorted(map(str, state.watched)),

@@ -196,8 +196,8 @@ class Fleet:
         self._fitting: dict[frozenset[str], tuple[Kind, ...]] = {}
         self._ticket = 0
         self._round = 0
-        self._freed: dict[AgentName, tuple[Priority, int]] = {}
-        """How important was for whom agents had been freed, of those who have had others in this round."""
+        self._freed: set[AgentName] = set()
+        """Agents that were being freed when this round began, for somebody who needs them no more."""
 
     def enlist(self, name: AgentName, capabilities: frozenset[str]) -> None:
         """An agent that is to come; it is free when ``arrived`` says so."""
@@ -233,10 +233,10 @@ class Fleet:
         agent.reserved_in = self._round
         self.reserve(agent, waiting)
 
-    def disclaim(self, agent: Agent, waiting: Waiting) -> None:
-        """Not for this task any more; that it was counts until the round ends."""
+    def disclaim(self, agent: Agent) -> None:
+        """Not for its task any more; that it was counts until the round ends."""
         if agent.reserved_in != self._round:
-            self._freed.setdefault(agent.name, waiting.key)
+            self._freed.add(agent.name)
         self.reserve(agent, None)
 
     def set_free(self, agent: Agent, hold: tuple[AttemptId, Priority] | None) -> None:
@@ -324,19 +324,22 @@ class Fleet:
         return None
 
     def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
-        """An idle agent that was not freed for more important work; rarely is the one found such a one."""
-        if self._may_have(found, waiting):
+        """An idle agent that was freed for nobody; rarely is the one found not such a one.
+
+        So it is for all of one shelf alike: whom the first of it may not have, none behind it may.
+        """
+        if not self._was_freed(found):
             return found
         for kind in self.fitting(need.capabilities):
             for agent in kind.idle():
                 held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
-                if not held and self._may_have(agent, waiting):
+                if not held and not self._was_freed(agent):
                     return agent
         return None
 
-    def _may_have(self, agent: Agent, aged: Waiting) -> bool:
-        due = agent.reserved_for
-        return (due is None or aged.key <= due.key) and aged.key <= self._freed.get(agent.name, aged.key)
+    def _was_freed(self, agent: Agent) -> bool:
+        """Whether it comes free by a preemption, and goes by importance therefore."""
+        return agent.reserved_for is not None or agent.name in self._freed
 
     def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:
         """An agent on its way to nobody, or to a less important task; the least important of those."""

@@ -190,7 +190,7 @@ class Keeping:
             case SchedulerRestarted() | RouterRestarted():
                 self._restoring.receive(message)
             case _:
-                self._asking.receive(message)
+                self._asking.receive(message, now)
         return []
 
     def check(self) -> None:

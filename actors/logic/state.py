@@ -19,7 +19,7 @@ How a new piece of state comes under this, in the order of preference:
 5. A large dict: ``note(held, key)`` before a key is set or taken out. The order of its keys is put
    back only where the dict is sorted by key (``live``), or only ever grows (``_GROWING``).
 
-``tests/logic/crash_histories.py`` fails for whatever is forgotten.
+``tests/logic/test_crashes.py`` fails for whatever is forgotten.
 """
 
 from __future__ import annotations

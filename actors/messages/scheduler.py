@@ -19,6 +19,7 @@ from actors.model import (
     AgentName,
     AttemptId,
     InstanceKey,
+    Instant,
     Json,
     Millis,
     Priority,
@@ -159,10 +160,12 @@ class ReadQueues:
 class StopAgents:
     """Start nothing more and stop what runs; answer when every agent is free.
 
-    ``grace`` is how long attempts may go on before they are stopped.
+    ``grace`` is how long attempts may go on before they are stopped, from ``since`` on, when the
+    engine was told. So it is over at the same instant however often this is told again.
     """
 
     grace: Millis
+    since: Instant
     reply: ReplyId = NOBODY
 
 

@@ -159,7 +159,7 @@ def test_agents_and_isolations_are_shown(start: Callable[..., Watched], tmp_path
     assert watched.engine.isolations() == {"wait_for_file": Isolation.THREAD}
     (tmp_path / "go").touch()
     watched.engine.wait_idle(BOUND_S)
-    assert watched.engine.why(shown[0]["task"])["why"] == "it ended as completed"
+    assert watched.engine.why(shown[0]["task"])["why"] == "it ended as completed on local_0, attempt 1"
 
 
 def test_a_rejected_event_is_in_the_dead_letters_with_its_reason(start: Callable[..., Watched]) -> None:

@@ -13,6 +13,8 @@ from actors.errors import EngineStopped, NotFoundError, RefusedError, RequestErr
 from actors.views import ChangeType
 from tests.engine.conftest import BOUND_S, Watched, one_task
 
+THREAD = {"isolation": "thread"}
+
 
 def held(tmp_path: Path, **fields: Any) -> dict[str, Any]:
     """A workflow that runs until a file is there."""
@@ -30,10 +32,9 @@ def test_an_ended_instance_is_retried_by_its_own_id_and_by_a_tasks(start: Callab
     for id in (old.id, old.tasks[0].id):
         new = engine.wait(engine.retry(id), BOUND_S)
         assert new is not None
-        assert (new.retry_of, new.status, new.event) == (old.id, "failed", old.event)
+        assert (new.retry_of, new.status) == (old.id, "failed")
+        assert new.event == old.event == Event("DATA_READY", "X", None, 1, id="mine")
         assert engine.instance(old.id).retried_by == new.id
-
-    assert new.event == Event("DATA_READY", "X", None, 1, id="mine")
 
 
 def test_what_runs_or_is_unknown_cannot_be_retried(start: Callable[..., Watched], tmp_path: Path) -> None:
@@ -134,3 +135,47 @@ def test_nothing_is_retried_in_an_engine_that_has_stopped(start: Callable[..., W
     for refused in (lambda: engine.retry("x"), lambda: engine.retry_dead_letter(1), engine.pause):
         with pytest.raises(EngineStopped):
             refused()
+
+
+# --- why ---------------------------------------------------------------------------------------
+
+
+def test_why_finds_an_ended_task_by_its_id_among_many_without_looking_at_the_others(
+    start: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = start(one_task("quick", isolation="thread")).engine
+    engine.publish_many(Event("DATA_READY", f"e{number}") for number in range(50))
+    engine.wait_idle(BOUND_S)
+    chosen = engine.instances()[20]
+    monkeypatch.setattr(engine._running().store, "newest", None)
+
+    facts = engine.why(chosen.tasks[0].id)
+
+    assert (facts["instance_id"], facts["ended_by"], facts["blocked_by"]) == (chosen.id, "completion", None)
+    with pytest.raises(RefusedError, match=f"{chosen.id} is an instance"):
+        engine.why(chosen.id)
+    with pytest.raises(NotFoundError, match="no unfinished task 'task_e99_1'"):
+        engine.why("task_e99_1")
+
+
+def test_why_of_an_ended_task_says_who_preempted_it_though_that_one_is_over(
+    start: Callable[..., Watched], tmp_path: Path
+) -> None:
+    hold = {"id": "hold", "action": "wait_for_file", "params": {"file": str(tmp_path / "go")}, "isolation": "thread"}
+    flows = {
+        "low": {"priority": 5, "trigger": "manual", "tasks": [hold]},
+        "urgent": {"priority": 0, "trigger": "manual", "tasks": [{"id": "now", "action": "quick", **THREAD}]},
+    }
+    watched = start({"workflows": flows}, agents=1)
+    low = watched.engine.run("low", "X")
+    watched.until(ChangeType.TASK_STARTED, workflow="low")
+    urgent = watched.engine.wait(watched.engine.run("urgent", "Y"), BOUND_S)
+    (tmp_path / "go").touch()
+    ended = watched.engine.wait(low, BOUND_S)
+    assert urgent is not None
+    assert ended is not None
+
+    facts = watched.engine.why(ended.tasks[0].id)
+
+    assert facts["preempted_by"] == urgent.tasks[0].id == ended.tasks[0].attempts[0].preempted_by
+    assert facts["why"].endswith(", attempt 2, after 1 preemptions")

@@ -27,6 +27,7 @@ from actors.messages import (
     ResumeAttempt,
     ReviseTasks,
     RunAttempt,
+    StopAgents,
     SuspendAttempt,
     TasksReady,
     TaskWithdrawn,
@@ -50,6 +51,8 @@ class Laws:
         self._died: dict[AgentName, int] = {}
         """The newest incarnation of each agent that has told of its death."""
         self.sees = True
+        self.stopped = False
+        """The engine stops: nothing is begun any more."""
         self.cancelled: set[object] = set()
         """Attempts that were told to give way."""
         self._urgent: Waits | None = None
@@ -61,10 +64,10 @@ class Laws:
         """The scheduler knows nothing any more, and so it must order nothing until it does again."""
         self.sees = False
 
-    def see_again(self, floor: Floor) -> None:
+    def see_again(self, floor: Floor, *, stopped: bool) -> None:
         """It has gathered what is; that much is taken from it, and what follows is judged again."""
         refill(self.told, floor)
-        self.sees = True
+        self.sees, self.stopped = True, stopped
 
     def _only_hears(self, message: Any, effects: list[Effect]) -> None:
         match message:
@@ -117,6 +120,8 @@ class Laws:
                     waits = told.line.get(ready.job.attempt.task)
                     if waits is not None and waits.job.attempt == ready.job.attempt:
                         waits.job = ready.job
+            case StopAgents():
+                self.stopped = True
             case _:
                 pass
         self._ordered(effects, now)
@@ -147,6 +152,11 @@ class Laws:
             rule("rebuilding", not orders, lambda: f"{orders} while nothing is known")
             return
         told = self.told
+        if self.stopped:
+            rule("stop", not moves, lambda: f"it decides {moves} though the engine stops")
+            self._ordered(effects, now)
+            check_reservations(told)
+            return
         age(told, now)
         weigh(told)
         told.freed_for = {name: told.line[task].key for task, name in told.reserved.items()}
@@ -204,6 +214,8 @@ class Laws:
 
     def _order(self, to: str, message: Any, now: Instant) -> None:
         told = self.told
+        begins = isinstance(message, RunAttempt | ResumeAttempt | SuspendAttempt | AttemptAssigned)
+        rule("stop", not (begins and self.stopped), lambda: f"{message} though the engine stops")
         match message:
             case RunAttempt(job, incarnation):
                 runs = told.runs.get(job.attempt.task)
