@@ -40,6 +40,11 @@ class Doors:
         """What a browser opens, if HTTP over TCP is served: it logs in, once."""
         return self._control.login_link()
 
+    @property
+    def history(self) -> Path:
+        """What was typed in shells."""
+        return self._data.history
+
     def open(self) -> None:
         """Serve, and let clients find it."""
         self._control.start()
