@@ -45,6 +45,19 @@ class Queries(Lifecycle):
         live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
         return live if live is not None else self._finished(id)
 
+    def instance_of(self, task_id: str) -> InstanceView:
+        """The instance that this task is of. Raises ``NotFoundError``, also for an instance's own id."""
+        name = admission.name(task_id, "a task's id")
+        found: InstanceView | None = self._ask(KEEPER, ReadInstance(name, by_task=True))
+        if found is None:
+            parts = self._running()
+            record = parts.store.find(name)
+            found = None if record is None else view(record, parts.calendar)
+        if found is None or all(task.id != name for task in found.tasks):
+            kept = self.definitions.settings.max_finished
+            raise NotFoundError(f"no task {task_id!r} (the newest {kept} ended instances are kept)")
+        return found
+
     def _finished(self, id: str) -> InstanceView:
         parts = self._running()
         record = parts.store.get(id)

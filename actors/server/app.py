@@ -11,11 +11,21 @@ from actors import __version__
 from actors.engine import Engine
 from actors.server.access import Access
 from actors.server.problems import answer_errors
-from actors.server.routes import changes, entities, events, instances, login, state, steering
+from actors.server.routes import changes, definitions, entities, events, insight, instances, login, state, steering
 from actors.server.stream import Changes
+from actors.server.tapping import Tapping
 from actors.server.waits import Waits
 
-ROUTERS = (state.router, events.router, entities.router, instances.router, steering.router, changes.router)
+ROUTERS = (
+    state.router,
+    events.router,
+    entities.router,
+    instances.router,
+    steering.router,
+    definitions.router,
+    insight.router,
+    changes.router,
+)
 
 
 def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
@@ -32,6 +42,7 @@ def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
     app.state.access = access
     app.state.waits = Waits(engine)
     app.state.changes = Changes(engine)
+    app.state.taps = Tapping(engine)
     app.state.started_at = time.time()
     answer_errors(app)
     for router in ROUTERS:

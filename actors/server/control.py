@@ -16,6 +16,7 @@ from actors.server.connections import Door
 from actors.server.security import MAX_BODY, Gatekeeper
 from actors.server.serving import Listener, Serving
 from actors.server.stream import Changes
+from actors.server.tapping import Tapping
 
 
 class Control:
@@ -33,9 +34,10 @@ class Control:
             undo.pop_all()
         app = make_app(engine, self.access)
         self.changes: Changes = app.state.changes
+        self.taps: Tapping = app.state.taps
         # Beside its data a request says a few other things, and may write each character as six.
         body = max(MAX_BODY, 6 * engine.definitions.settings.max_data_bytes)
-        self._serving = Serving(Gatekeeper(app, self.access, max_body=body), listeners, end=self.changes.close)
+        self._serving = Serving(Gatekeeper(app, self.access, max_body=body), listeners, end=self._end_streams)
 
     def _over_tcp(self, http: Http, undo: contextlib.ExitStack) -> Listener:
         http.check()
@@ -59,6 +61,10 @@ class Control:
     def login_link(self) -> str | None:
         """An address that logs a browser in, once; None without HTTP."""
         return None if self.access is None else self.access.link()
+
+    def _end_streams(self) -> None:
+        self.changes.close()
+        self.taps.close()
 
     def start(self) -> None:
         """Serve, and let clients find it."""
