@@ -16,23 +16,19 @@ from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import Error, Overloaded, RefusedError, RequestError
 from actors.handles import Handle
-from actors.insight import Insight
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
-    Cancel,
     EventAnswer,
-    PauseWorkflow,
     Publish,
     PutEntity,
     ReadStats,
-    ResolveTask,
     RunWorkflow,
-    SetPriority,
 )
 from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
+from actors.operating import Operating
 from actors.subscribers import Listener
 from actors.views import ChangeType, InstanceView, Receipt
 
@@ -45,7 +41,7 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
-class Engine(Insight):
+class Engine(Operating):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
@@ -72,11 +68,12 @@ class Engine(Insight):
         else:
             found = parse(definitions, actions=given)
         if settings is not None:
-            found = dataclasses.replace(found, settings=settings)
+            found = dataclasses.replace(found, settings=settings, written={})
         if agents is not None:
             found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
         super().__init__(found, given, store)
         self._gate = admission.Gate(found)
+        self._arguments = frozenset(name for name, value in (("agents", agents), ("store", store)) if value is not None)
 
     # --- events, entities, starts ----------------------------------------------------------------
 
@@ -145,27 +142,6 @@ class Engine(Insight):
         self._accepting()
         entity: Entity = self._ask(KEEPER, PutEntity(self._gate.seed(id, fields)))
         return entity
-
-    # --- steering --------------------------------------------------------------------------------
-
-    def cancel(self, id: str) -> None:
-        """Cancel an unfinished instance, or a task's instance, by id. Raises ``NotFoundError``."""
-        self._ask(KEEPER, Cancel(admission.name(id, "an id")))
-
-    def set_priority(self, id: str, priority: int) -> None:
-        """Replace the priority of an instance's tasks or of one task, waiting or running."""
-        self._ask(KEEPER, SetPriority(admission.name(id, "an id"), admission.priority(priority)))
-
-    def pause(self, workflow: str) -> None:
-        """Start no task of it until ``resume``; what runs goes on."""
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=True))
-
-    def resume(self, workflow: str) -> None:
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=False))
-
-    def resolve(self, task_id: str, outcome: str) -> None:
-        """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
-        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), admission.outcome(outcome)))
 
     # --- waiting ---------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ from actors.messages import (
     BackoffOver,
     Bootstrap,
     Cancel,
+    DrainAgent,
+    DropDeadLetter,
     EventBatch,
     EventsAnswered,
     NoteReceived,
@@ -36,6 +38,7 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RetryDeadLetter,
     RetryInstance,
     RouterRestarted,
     RunWorkflow,
@@ -178,13 +181,16 @@ class Keeping:
                 | Cancel()
                 | SetPriority()
                 | PauseWorkflow()
+                | DrainAgent()
+                | RetryDeadLetter()
+                | DropDeadLetter()
                 | ResolveTask()
             ):
                 self._steering.receive(message, now)
             case SchedulerRestarted() | RouterRestarted():
                 self._restoring.receive(message)
             case _:
-                self._asking.receive(message)
+                self._asking.receive(message, now)
         return []
 
     def check(self) -> None:

@@ -55,7 +55,8 @@ class Restoring:
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
         state = books.state
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(state.paused)), state.all_paused))
+        paused, drained = tuple(sorted(state.paused)), tuple(sorted(state.drained))
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, drained))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)

@@ -35,9 +35,13 @@ from actors.messages.keeper import (
     BackoffOver,
     Bootstrap,
     Cancel,
+    DrainAgent,
+    DropDeadLetter,
     EventBatch,
     ExplainTask,
     ForwardedEvent,
+    ListEntities,
+    ListInstances,
     NoteReceived,
     PauseWorkflow,
     PutEntity,
@@ -48,6 +52,7 @@ from actors.messages.keeper import (
     ReadInstances,
     ReconcileDue,
     ResolveTask,
+    RetryDeadLetter,
     RetryInstance,
     RunWorkflow,
     SetPriority,
@@ -94,6 +99,7 @@ from actors.messages.scheduler import (
     CancelTask,
     ChangePriority,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
     MinRuntimeOver,
     ReadQueues,
@@ -105,7 +111,7 @@ from actors.messages.scheduler import (
     ToScheduler,
     WithdrawTask,
 )
-from actors.messages.shared import AwaitIdle, Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 
@@ -137,6 +143,8 @@ __all__ = [
     "CancelTask",
     "ChangePriority",
     "ChangesMade",
+    "DrainAgent",
+    "DropDeadLetter",
     "DueEvent",
     "EndSuspended",
     "EndTaken",
@@ -150,7 +158,11 @@ __all__ = [
     "FromRunner",
     "GraceOver",
     "HeldTask",
+    "HoldAgent",
     "HoldWorkflow",
+    "Inspect",
+    "ListEntities",
+    "ListInstances",
     "Message",
     "MinRuntimeOver",
     "Note",
@@ -173,6 +185,7 @@ __all__ = [
     "ReportWork",
     "ResolveTask",
     "ResumeAttempt",
+    "RetryDeadLetter",
     "RetryInstance",
     "ReviseTasks",
     "RouterRestarted",

@@ -221,3 +221,5 @@ class Definitions:
     """The definitions folder, absolute; None for definitions that came as a dict."""
     trusted: bool = False
     """True for a folder: actions may be ``module:function`` below it, and commands may run."""
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where a setting was written, ``FILE:LINE`` by its name; those that are not here were not in a file."""

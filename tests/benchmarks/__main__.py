@@ -24,6 +24,8 @@ PARTS = {
     "throughput": ("throughput", "workflows"),
     "idle": ("throughput", "idle"),
     "inbox": ("inbox", "rates"),
+    "paging.unfinished": ("paging", "unfinished"),
+    "paging.ended": ("paging", "ended"),
     "memory.million": ("memory", "million"),
     "memory.backlog": ("memory", "backlog"),
     "dispatch": ("dispatch", "behind_a_backlog"),
