@@ -28,6 +28,7 @@ PARTS = {
     "paging.ended": ("paging", "ended"),
     "memory.million": ("memory", "million"),
     "memory.backlog": ("memory", "backlog"),
+    "commands": ("commands", "commands"),
     "dispatch": ("dispatch", "behind_a_backlog"),
     "dispatch.logic": ("dispatch", "logic_alone"),
 }
