@@ -110,7 +110,7 @@ COMMANDS: Mapping[str, Place] = {
     "send": Place(
         "protocol:send",
         "Send an actor any message of its protocol.",
-        "send keeper PauseWorkflow workflow=trend_trading",
+        "send keeper PauseWorkflow workflow=trend_trading paused=true",
     ),
     "tap": Place("protocol:tap", "Show an actor's messages as it takes them, until Ctrl-C.", "tap scheduler --count 5"),
     "inspect": Place(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
+import pyte
 import pytest
 
 from tests.engine.command_line import COMMAND, ROOT, Running, engine, environment, folder
@@ -36,12 +37,17 @@ class Terminal:
         self.child = pexpect.spawn(
             COMMAND[0],
             [*COMMAND[1:], *map(str, arguments)],
-            env=environment({"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}),
+            env=environment({"TERM": "xterm"}),
             cwd=str(ROOT),
             dimensions=(40, 160),
             encoding="utf-8",
             timeout=20,
         )
+        self.screen = pyte.Screen(160, 40)
+        # A terminal says where its cursor is when it is asked; without that there is no toolbar.
+        self.screen.write_process_input = self.child.send
+        self._painter = pyte.Stream(self.screen)
+        self.child.logfile_read = self
         self.child.delaybeforesend = None
 
     def type(self, keys: str) -> None:
@@ -52,12 +58,35 @@ class Terminal:
         for text in texts:
             self.child.expect_exact(text)
 
+    def write(self, text: str) -> None:
+        """What the program has written comes here, as pexpect reads it."""
+        self._painter.feed(text)
+
+    def flush(self) -> None:
+        pass
+
+    def show(self, text: str) -> None:
+        """Wait until it stands on the screen."""
+        give_up = time.monotonic() + 20
+        while not any(text in line for line in self.screen.display):
+            assert time.monotonic() < give_up, f"{text!r} is not shown:\n" + "\n".join(self.screen.display)
+            self.child.expect(pexpect.TIMEOUT, timeout=0.05)
+
     def busy(self) -> None:
         """Wait until a command is under way: then Ctrl-C is a signal again, no longer a key."""
         give_up = time.monotonic() + 20
         while not termios.tcgetattr(self.child.child_fd)[3] & termios.ISIG:
             assert time.monotonic() < give_up
             os.sched_yield()
+
+    def leave(self) -> int:
+        """Type Ctrl-D; return the exit status."""
+        # One that is typed while a line is printed above the prompt is lost: the terminal takes it for itself.
+        self.type(CTRL_D)
+        while self.child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=2):
+            assert self.child.isalive()
+            self.type(CTRL_D)
+        return self.end()
 
     def end(self) -> int:
         self.child.expect(pexpect.EOF)
@@ -150,35 +179,32 @@ def test_ctrl_c_ends_a_command_under_way_and_not_the_engine(own: Terminal) -> No
 def test_attached_it_shows_counts_below_and_changes_above_and_leaves_the_engine_running(
     attached: Terminal, running: Running, definitions: Path
 ) -> None:
-    attached.wait_for("P0 0 · P1 0 · P2 0 · agents 0/2 · preempted 0")
+    attached.show("P0 0 · P1 0 · P2 0 · agents 0/2 · preempted 0")
 
     engine("run", "long", "B", "--definitions", definitions)
 
-    attached.wait_for("task started: held_B_")
-    attached.wait_for("agents 1/2")
+    attached.show("task started: held_B_")
+    attached.show("P0 0 · P1 0 · P2 0 · agents 1/2 · preempted 0")
     attached.type(f"show held_{TAB}")
-    attached.wait_for("B_")
+    attached.show("engine> show held_B_")
     attached.type("\r")
-    attached.wait_for("running")
+    attached.show("running")
     attached.type("events -f --type task_cancelled\r")
-    attached.wait_for("task_cancelled", "\n")
+    attached.show("events -f --type task_cancelled")
     attached.busy()
     engine("shell", "-c", "cancel " + engine("runs", "-o", "name", "--definitions", definitions).stdout.strip(),
            "--definitions", definitions)  # fmt: skip
-    attached.wait_for("task cancelled: held_B_")
+    attached.show("task cancelled: held_B_")
     attached.type(CTRL_C)
     attached.wait_for(PROMPT)
-    attached.type(CTRL_D)
-
-    assert attached.end() == 0
+    assert attached.leave() == 0
     assert engine("stats", "--definitions", definitions).returncode == 0
 
 
 def test_the_history_lasts_until_the_next_shell(attached: Terminal, definitions: Path) -> None:
     attached.type("show nobody\r")
     attached.wait_for("no entity, instance or task 'nobody'", PROMPT)
-    attached.type(CTRL_D)
-    assert attached.end() == 0
+    assert attached.leave() == 0
     file = definitions / ".engine" / "history"
     assert "show nobody" in file.read_text(encoding="utf-8")
     assert file.stat().st_mode & 0o777 == 0o600
@@ -189,30 +215,30 @@ def test_the_history_lasts_until_the_next_shell(attached: Terminal, definitions:
     again.wait_for("show nobody")
     again.type("\r")
     again.wait_for("no entity, instance or task 'nobody'")
-    again.type(CTRL_D)
-    assert again.end() == 0
+    assert again.leave() == 0
 
 
 def test_the_fields_of_a_message_are_completed(attached: Terminal) -> None:
     attached.type(f"send keeper PauseW{TAB}")
-    attached.wait_for("orkflow")
+    attached.show("engine> send keeper PauseWorkflow")
     attached.type(f" wor{TAB}")
-    attached.wait_for("kflow=")
-    attached.type(f"{CTRL_C}{CTRL_D}")
-    assert attached.end() == 0
+    attached.show("engine> send keeper PauseWorkflow workflow=")
+    attached.type(f"w {TAB}")
+    attached.show("engine> send keeper PauseWorkflow workflow=w paused=")
+    attached.type(CTRL_C)
+    assert attached.leave() == 0
 
 
-def test_a_shell_outlives_its_engine_and_says_that_it_is_gone(
-    definitions: Path,
-) -> None:
+def test_a_shell_outlives_its_engine_and_says_that_it_is_gone(definitions: Path) -> None:
     with Running("start", "--no-http", "--lang", "en", "--definitions", definitions) as running:
         running.wait_for("control API:")
         shell = Terminal("shell", "--lang", "en", "--definitions", definitions)
-        shell.wait_for(PROMPT)
-        running.signal(signal.SIGTERM)
-        running.end()
-        shell.type("stats\r")
-        shell.wait_for("no engine answers", "engine start")
-        shell.type(CTRL_D)
-        assert shell.end() == 0
-        shell.close()
+        try:
+            shell.wait_for(PROMPT)
+            running.signal(signal.SIGTERM)
+            running.end()
+            shell.type("stats\r")
+            shell.wait_for("no engine answers", "engine start", PROMPT)
+            assert shell.leave() == 0
+        finally:
+            shell.close()
