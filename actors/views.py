@@ -86,6 +86,8 @@ class InstanceView:
     merged: int
     """How many events it stands for."""
     tasks: tuple[TaskView, ...]
+    version: str = ""
+    """Of the definitions that it runs by."""
 
 
 @dataclass(frozen=True, slots=True)

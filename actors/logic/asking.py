@@ -14,6 +14,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
+    AwaitUnused,
     ExplainTask,
     ExplainWaiting,
     ReadDeadLetters,
@@ -35,6 +36,7 @@ Question: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | AwaitUnused
 )
 
 
@@ -45,6 +47,7 @@ class Asking:
         self._steering = steering
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
+        self._unused_waiters = state.unused_waiters
 
     def receive(self, message: Question) -> None:
         """Answer, now or when what is waited for has happened."""
@@ -68,6 +71,13 @@ class Asking:
                 books.out.reply(reply, None)
             self._idle_waiters.clear()
 
+        for version in tuple(self._unused_waiters):
+            in_force = version == self._state.version
+            if in_force or version not in self._state.in_use:
+                self._state.will_change(self._unused_waiters)
+                for reply in self._unused_waiters.pop(version):
+                    books.out.reply(reply, not in_force)
+
     def _answer(self, message: Question) -> None:
         out = self._books.out
         match message:
@@ -89,6 +99,9 @@ class Asking:
                 out.reply(reply, tuple(self._books.intake.dead_letters))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply)
+            case AwaitUnused(version, reply):
+                self._state.will_change(self._unused_waiters)
+                self._unused_waiters[version] = (*self._unused_waiters.get(version, ()), reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
             case _:

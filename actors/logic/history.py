@@ -21,7 +21,7 @@ from actors.views import AttemptView, InstanceView, Moment, Record, TaskView
 
 
 def record(instance: Instance, continued_by: str | None) -> Record:
-    """(id, key, workflow, entity, status, priority, created, completed, merged, confirmed, continued_by, tasks)."""
+    """``view`` takes it apart; (id, key, workflow, entity, status, priority, created, completed) come first."""
     return (
         instance.id,
         instance.key,
@@ -35,6 +35,7 @@ def record(instance: Instance, continued_by: str | None) -> Record:
         instance.confirmed,
         continued_by,
         tuple([_task(instance, run) for run in instance.runs]),
+        instance.origin.version,
     )
 
 
@@ -91,7 +92,7 @@ class Calendar:
 
 def view(record: Record, calendar: Calendar) -> InstanceView:
     """What users read of a record."""
-    id_, _, workflow, entity, status, priority, created, completed, merged, _, _, tasks = record
+    id_, _, workflow, entity, status, priority, created, completed, merged, _, _, tasks, version = record
     return InstanceView(
         id=id_,
         workflow=workflow,
@@ -102,6 +103,7 @@ def view(record: Record, calendar: Calendar) -> InstanceView:
         completed_at=None if completed is None else calendar.utc(completed),
         merged=merged,
         tasks=tuple(_task_view(task, calendar) for task in tasks),
+        version=version,
     )
 
 

@@ -26,6 +26,8 @@ class Outbox:
         self.derived: list[Event] = []
         self.finished: list[Record] = []
         self.priorities: dict[EntityId, Priority] = {}
+        self.foremost: list[Effect] = []
+        """What neighbours must hear before all else that this batch tells them."""
         self._effects: list[Effect] = []
         self._timers: list[Effect] = []
         self._replies: list[Effect] = []
@@ -101,6 +103,8 @@ class Outbox:
         if self.finished:
             effects.append(Save(tuple(self.finished)))
             self.finished = []
+        effects += self.foremost
+        self.foremost = []
         if self.ready or self.recorded:
             effects.append(Send(SCHEDULER, TasksReady(tuple(self.ready), tuple(self.recorded))))
             self.ready, self.recorded = [], []

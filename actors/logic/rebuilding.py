@@ -33,6 +33,7 @@ from actors.messages import (
     EndTaken,
     HeldTask,
     HoldWorkflow,
+    LimitsChanged,
     NoteReceived,
     NoteTaken,
     ReadyTask,
@@ -51,7 +52,15 @@ from actors.messages import (
 from actors.model import AgentName, AttemptId, ErrorInfo, Instant, Job, Outcome, OutcomeKind, StopReason, TaskKey
 
 FromKeeper: TypeAlias = (
-    TasksReady | ReviseTasks | WithdrawTask | CancelTask | ChangePriority | HoldWorkflow | ReleaseAttempt | NoteTaken
+    TasksReady
+    | ReviseTasks
+    | WithdrawTask
+    | CancelTask
+    | ChangePriority
+    | HoldWorkflow
+    | LimitsChanged
+    | ReleaseAttempt
+    | NoteTaken
 )
 Left: TypeAlias = AttemptEnded | AttemptSuspended
 
@@ -108,6 +117,7 @@ class Rebuilding:
                 | CancelTask()
                 | ChangePriority()
                 | HoldWorkflow()
+                | LimitsChanged()
                 | ReleaseAttempt()
                 | NoteTaken()
             ):
@@ -137,6 +147,8 @@ class Rebuilding:
     def _fill(self, snapshot: SchedulerRestored, now: Instant) -> None:
         floor = self._floor
         self._held = {held.ready.job.attempt.task: held for held in snapshot.tasks}
+        if snapshot.limits is not None:
+            floor.set_limits(snapshot.limits)
         for workflow in snapshot.held:
             floor.held.add(workflow)
             floor.line.block(workflow)
@@ -156,6 +168,7 @@ class Rebuilding:
             self._leave(left, now)
         for held in self._held.values():
             self._place(held, now)
+        floor.reckon_over()
         for agent in floor.fleet:
             if not self._work[agent.name].present and agent.running is None:
                 floor.fleet.leave(agent)

@@ -10,6 +10,7 @@ from actors.effects import ROUTER, SCHEDULER
 from actors.logic.books import Books
 from actors.logic.late import given_up
 from actors.logic.steering import Steering
+from actors.logic.versions import Library, intake_of, limits_of
 from actors.logic.workflows import Instance, Run, Withdrawal
 from actors.messages import (
     CancelTask,
@@ -22,13 +23,14 @@ from actors.messages import (
     Standing,
     WithdrawTask,
 )
-from actors.model import DEFAULT_PRIORITY, Event, TaskStatus
+from actors.model import DEFAULT_PRIORITY, Definitions, Event, TaskStatus
 
 
 class Restoring:
-    def __init__(self, books: Books, steering: Steering) -> None:
+    def __init__(self, books: Books, steering: Steering, library: Library) -> None:
         self._books = books
         self._steering = steering
+        self._library = library
         self._scheduler: int | None = None
         self._router: int | None = None
         """The generations that ask, in this batch."""
@@ -56,7 +58,8 @@ class Restoring:
         sent = [instance for instance in books.instances.live.values() if instance.sent_at is not None]
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(self._steering.paused))))
+        limits = limits_of(self._library, self._in_force())
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(self._steering.paused)), limits))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)
@@ -91,7 +94,12 @@ class Restoring:
         books.out.priorities, books.out.derived = {}, []
         rows = (row.entity for row in books.table)
         priorities = {entity.id: entity.priority for entity in rows if entity.priority != DEFAULT_PRIORITY}
-        books.out.send(ROUTER, RouterRestored(generation, priorities, _derived(books)))
+        intake = intake_of(self._in_force())
+        books.out.send(ROUTER, RouterRestored(generation, priorities, _derived(books), intake))
+
+    def _in_force(self) -> Definitions:
+        """Adopted in this very batch, perhaps."""
+        return self._library[self._books.state.version]
 
 
 def _derived(books: Books) -> tuple[Event, ...]:

@@ -31,6 +31,7 @@ from actors.messages import (
     ChangePriority,
     ExplainWaiting,
     HoldWorkflow,
+    LimitsChanged,
     MinRuntimeOver,
     NoteReceived,
     NoteTaken,
@@ -111,6 +112,8 @@ class Scheduling:
                 orders.change_priority(task, priority)
             case HoldWorkflow(workflow, held):
                 orders.hold(workflow, held=held)
+            case LimitsChanged(limits):
+                floor.set_limits(limits)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
@@ -167,6 +170,8 @@ class Scheduling:
                 self.inheritance.settle()
             floor.line.end_round()
             floor.effects += floor.aging.timer()
+            if floor.over:
+                floor.shrink_over()
         elif orders.stopping != NOBODY and not floor.running and not floor.ending:
             floor.effects.append(Reply(orders.stopping, None))
             orders.stopping = NOBODY

@@ -63,7 +63,8 @@ class Steering:
                 self._books.instances.reprioritised(instance, before)
                 out.reply(reply, instance.id)
             case PauseWorkflow(workflow, paused, reply):
-                self._workflow(workflow)
+                if workflow not in self._books.names and workflow not in self.paused:
+                    self._workflow(workflow)
                 self._state.will_change(self.paused)
                 (self.paused.add if paused else self.paused.discard)(workflow)
                 out.send(SCHEDULER, HoldWorkflow(workflow, paused))

@@ -239,6 +239,25 @@ class ReadDeadLetters:
 
 
 @frozen
+class AdoptDefinitions:
+    """From now on this version of the definitions, which has been loaded, says what starts; answer when it does.
+
+    Instances that there are go on by the version that they began with.
+    """
+
+    version: str
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class AwaitUnused:
+    """Answer True when no unfinished instance and no attempt is of this version any more, False if it is in force."""
+
+    version: str
+    reply: ReplyId
+
+
+@frozen
 class ReconcileDue:
     """Timer: start what pending entities call for."""
 
@@ -290,6 +309,8 @@ ToKeeper: TypeAlias = (
     | ExplainTask
     | ReadStats
     | Watch
+    | AdoptDefinitions
+    | AwaitUnused
     | ReconcileDue
     | BackoffOver
     | QueueTimeoutDue

@@ -75,6 +75,8 @@ class SchedulerRestored:
     tasks: tuple[HeldTask, ...]
     held: tuple[WorkflowId, ...] = ()
     """Workflows that are paused."""
+    limits: Mapping[WorkflowId, int] | None = None
+    """``max_concurrent`` by workflow; None: as the definitions say that it was built with."""
 
 
 @frozen
@@ -158,6 +160,16 @@ class RouterRestarted:
 
 
 @frozen
+class IntakeChanged:
+    """To the router: how it takes events in from now on."""
+
+    mergeable: frozenset[str]
+    """Types whose events merge into the newest of their entity."""
+    max_waiting: int
+    """So many events may wait at the router."""
+
+
+@frozen
 class RouterRestored:
     """The keeper's snapshot for a rebuilt router."""
 
@@ -166,6 +178,8 @@ class RouterRestored:
     """Of all entities whose priority is not the default."""
     derived: tuple[Event, ...]
     """Derived events that have not come back yet, in order, each with its id."""
+    intake: IntakeChanged | None = None
+    """None: as the definitions say that it was built with."""
 
 
 # --- an agent ------------------------------------------------------------------------------------

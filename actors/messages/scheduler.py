@@ -87,6 +87,13 @@ class HoldWorkflow:
 
 
 @frozen
+class LimitsChanged:
+    """``max_concurrent`` by workflow, from now on; a workflow that is not named has none. What runs goes on."""
+
+    limits: Mapping[WorkflowId, int]
+
+
+@frozen
 class AgentReady:
     """An agent of this incarnation is free for work."""
 
@@ -169,6 +176,7 @@ ToScheduler: TypeAlias = (
     | CancelTask
     | ChangePriority
     | HoldWorkflow
+    | LimitsChanged
     | AgentReady
     | AttemptEnded
     | AttemptSuspended

@@ -221,3 +221,5 @@ class Definitions:
     """The definitions folder, absolute; None for definitions that came as a dict."""
     trusted: bool = False
     """True for a folder: actions may be ``module:function`` below it, and commands may run."""
+    version: str = ""
+    """A hash of what was read: of the folder's definitions and code, or of the dict."""

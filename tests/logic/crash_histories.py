@@ -17,6 +17,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
+    AwaitUnused,
     ExplainTask,
     PauseWorkflow,
     Publish,
@@ -28,7 +29,7 @@ from actors.model import NOBODY, Coalesce, EntityId, EntitySeed, Event, Workflow
 from actors.views import Receipt
 from tests.logic.crashing import AT_LAST, CrashingWorld
 from tests.logic.flows import on_data, workflow
-from tests.logic.test_any_history import ENTITIES, Story
+from tests.logic.test_any_history import ENTITIES, Story, workflows
 
 
 class BusyStory(Story):
@@ -45,7 +46,7 @@ class BusyStory(Story):
 
     def people(self) -> None:
         world, entity = self.world, EntityId(self.draw(st.sampled_from(ENTITIES)))
-        kind = self.draw(st.sampled_from(["put", "again", "again", "idle", "look", "wait", "wait", "why"]))
+        kind = self.draw(st.sampled_from(["put", "again", "again", "idle", "look", "wait", "wait", "why", "load"]))
         live = world.keeping_view() if kind in ("wait", "why") else []
         if kind == "put":
             phase = self.draw(st.sampled_from([None, "data_ready", "collected"]))
@@ -53,6 +54,11 @@ class BusyStory(Story):
         elif kind == "again":
             self.published += 1
             world.promise(ROUTER, Publish((Event("DATA_READY", entity, id=self.draw(st.sampled_from("xyz"))),)))
+        elif kind == "load":
+            version = f"v{len(world.library)}"
+            kept = [one for one in workflows() if one.id in ("study", "quotes") or self.draw(st.integers(0, 3))]
+            world.promise(KEEPER, world.load(version, *kept))
+            world.promise(KEEPER, AwaitUnused(self.draw(st.sampled_from(sorted(world.library))), NOBODY))
         elif kind == "idle":
             world.promise(ROUTER, AwaitIdle(NOBODY))
         elif kind == "look":

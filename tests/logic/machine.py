@@ -45,6 +45,7 @@ from actors.messages import (
     ActionEnded,
     ActionProbed,
     ActionSuspended,
+    AdoptDefinitions,
     AttemptEnded,
     EndTaken,
     Message,
@@ -142,9 +143,10 @@ class Machine:
         self.now = BEGINNING
         self.settings = Settings(agents=groups or (AgentGroup(count=agents),), **settings)
         self.definitions = Definitions({w.id: w for w in workflows}, self.settings)
+        self.library = {self.definitions.version: self.definitions}
         names = [(AgentName(f"{g.name}_{n}"), g.capabilities) for g in self.settings.agents for n in range(g.count)]
         self.calendar = Calendar(UTC, BEGINNING)
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", library=self.library)
         self.scheduling = Scheduling(self.definitions.workflows, names, starvation_ms=self.settings.starvation_ms)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
@@ -237,6 +239,12 @@ class Machine:
         reported = ledger.reported
         incarnation = self.working[name].incarnation + 1
         return Working(name, incarnation=incarnation, orphans=ledger.orphans, death=death, reported=reported)
+
+    def load(self, version: str, *workflows: Workflow, **settings: Any) -> AdoptDefinitions:
+        """Add another version of the definitions, which the message puts in force."""
+        changed = replace(self.settings, **settings)
+        self.library[version] = Definitions({w.id: w for w in workflows}, changed, version=version)
+        return AdoptDefinitions(version)
 
     def settle(self) -> None:
         """Deliver until every inbox is empty; no time passes."""
@@ -355,7 +363,10 @@ class Machine:
         self._check_limit(job)
 
     def _check_limit(self, job: Job) -> None:
-        limit = self.definitions.workflows[job.workflow].max_concurrent
+        """What starts late may have been ordered by a version before: the widest limit that there ever was."""
+        every = [known.workflows.get(job.workflow) for known in self.library.values()]
+        limits = [workflow.max_concurrent for workflow in every if workflow is not None]
+        limit = None if None in limits else max(one for one in limits if one is not None)
         live = [a for a in self.actions.values() if a.job.workflow == job.workflow and not a.suspended]
         assert limit is None or len(live) <= limit, f"{job.workflow} runs {len(live)} of {limit}"
 
