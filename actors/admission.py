@@ -30,7 +30,10 @@ from actors.typed import misfit
 MAX_ID = 200
 MAX_PRIORITY = 2**31 - 1
 MAX_AGENTS = 100_000
+MAX_LISTED = 10_000
+"""Instances in one answer."""
 _ENTITY_FIELDS = ("name", "phase", "status", "priority", "data")
+_RESOLUTIONS = ("completed", "failed", "retry", "cancelled")
 _OUTCOMES = (EventType.TASK_COMPLETED, EventType.TASK_FAILED)
 
 E = TypeVar("E", bound=StrEnum)
@@ -96,6 +99,25 @@ class Gate:
             self._data(fields.get("data"), "data"),
         )
 
+    def message(self, message: Any) -> Any:
+        """A message from outside, its types being right, as this engine takes it. Raises ``RequestError``."""
+        match message:
+            case messages.Publish(events, reply):
+                return messages.Publish(tuple([self.event(event) for event in events]), reply)
+            case messages.PutEntity(seed, reply):
+                fields = {name: getattr(seed, name) for name in _ENTITY_FIELDS}
+                return messages.PutEntity(self.seed(seed.id, fields), reply)
+            case messages.RunWorkflow(workflow, entity, params, reply):
+                return messages.RunWorkflow(workflow, entity_id(entity), self.params(params), reply)
+            case messages.SetPriority(id, urgency, reply):
+                return messages.SetPriority(id, priority(urgency), reply)
+            case messages.ResolveTask(id, said, reply):
+                return messages.ResolveTask(id, outcome(said), reply)
+            case messages.ReadInstances(limit=limit) if limit > MAX_LISTED:
+                raise RequestError(f"limit is at most {MAX_LISTED:,}, not {_short(limit)}")
+            case _:
+                return message
+
     def _data(self, value: object, what: str) -> Json:
         return plain(value, what=what, max_bytes=self._max_bytes)
 
@@ -126,6 +148,15 @@ def priority(value: object) -> int:
     if not _whole(value) or value > MAX_PRIORITY:
         raise RequestError(f"a priority is a whole number from 0, the most important; not {_short(value)}")
     return value
+
+
+def outcome(value: object) -> str:
+    """What may be said to have become of an ``unknown`` task."""
+    if value not in _RESOLUTIONS:
+        raise RequestError(
+            f"outcome {_short(value)}: say one of {', '.join(_RESOLUTIONS)}{_meant(value, _RESOLUTIONS)}"
+        )
+    return str(value)
 
 
 def choice(kind: type[E], value: str | None, what: str) -> E | None:

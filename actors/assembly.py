@@ -7,54 +7,31 @@ new work first, then ends what runs, then the actors from the outside in.
 from __future__ import annotations
 
 import dataclasses
-import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from queue import Empty
 from typing import Any
 
 from actors import admission
-from actors.actions import load_callables
 from actors.actor import LogicActor
 from actors.agent import AgentActor
+from actors.benches import Benches, Runners
+from actors.bootstrap import first_batch, later_events
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineFailed, EngineStopped
+from actors.generations import Generations
 from actors.ids import short_unique
 from actors.keeper import KeeperActor
-from actors.ledger import Ledger, Remains
+from actors.ledger import Ledger
 from actors.log import logger
 from actors.logic.history import Calendar
-from actors.logic.keeping import Keeping
-from actors.logic.routing import Routing
-from actors.logic.scheduling import Scheduling
-from actors.logic.state import State
-from actors.logic.working import Working
-from actors.messages import (
-    Bootstrap,
-    DueEvent,
-    ForwardedEvent,
-    Publish,
-    PutEntity,
-    ReadStats,
-    RunWorkflow,
-    ScheduleEvents,
-    StopAgents,
-)
-from actors.model import (
-    DEFAULT_PRIORITY,
-    NOBODY,
-    NS_PER_MS,
-    ActionSpec,
-    AgentName,
-    Definitions,
-    Isolation,
-    ReplyId,
-)
+from actors.messages import Publish, PutEntity, ReadStats, RunWorkflow, ScheduleEvents, StopAgents
+from actors.model import NOBODY, AgentName, Definitions, ReplyId
 from actors.ports import Runner, Store, Warmable
-from actors.repair import Logic
 from actors.router import RouterActor
+from actors.runners.building import build_runners
 from actors.scheduler import SchedulerActor
 from actors.seat import Seat, Surroundings
 from actors.stores.opening import open_store
@@ -65,6 +42,10 @@ NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
 """Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
+
+
+CLOSE_NS = 2_000_000_000
+"""How long the runners of a version that nothing is of any more may take to end."""
 
 
 class Assembly:
@@ -88,21 +69,19 @@ class Assembly:
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
-        self._runners = build_runners(definitions, given, self.clock, self.name)
-        self.state = State(definitions.settings)
-        self._run_id = short_unique()
+        self._given = given
+        self.benches = Benches()
+        self.benches.add(definitions.version, self._runners_for(definitions))
+        self.generations = Generations(definitions, self.calendar, store_id=self.store.id, run_id=short_unique())
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
         self._began = False
         self._stopping = False
-        self.agent_names = agent_names(definitions)
 
     def start(self) -> None:
         """Start every part; an action's module that cannot be imported is a ``DefinitionError``."""
         try:
-            for runner in dict.fromkeys(self._runners.values()):
-                if isinstance(runner, Warmable):
-                    runner.warm()
+            warm(self.benches.all)
             self._timers.start()
             self._subscribers.start(f"{self.name}-subscribers")
             self._start_actors()
@@ -112,12 +91,12 @@ class Assembly:
             raise
 
     def _start_actors(self) -> None:
-        around = self._around
+        around, logics = self._around, self.generations
         makers: dict[str, Callable[[], LogicActor]] = {
-            KEEPER: self._core(KEEPER, lambda seat: KeeperActor(seat, self.keeping, around, self.store)),
-            SCHEDULER: self._core(SCHEDULER, lambda seat: SchedulerActor(seat, self.scheduling, around)),
-            **{name: self._agent(name) for name, _ in self.agent_names},
-            ROUTER: self._core(ROUTER, lambda seat: RouterActor(seat, self.routing, around, self._subscribers)),
+            KEEPER: self._core(KEEPER, lambda seat: KeeperActor(seat, logics.keeping, around, self.store)),
+            SCHEDULER: self._core(SCHEDULER, lambda seat: SchedulerActor(seat, logics.scheduling, around)),
+            **{name: self._agent(name) for name, _ in logics.agent_names},
+            ROUTER: self._core(ROUTER, lambda seat: RouterActor(seat, logics.routing, around, self._subscribers)),
         }
         self.supervisor.start(makers, f"{self.name}-watchdog")
         self._begin()
@@ -129,62 +108,45 @@ class Assembly:
     def _agent(self, name: AgentName) -> Callable[[], LogicActor]:
         seat, ledger = Seat(name, self._around, self._bounds.agent), Ledger()
         return lambda: AgentActor(
-            seat, lambda remains: self.working(name, remains), self._around, self._runners, ledger
+            seat, lambda remains: self.generations.working(name, remains), self._around, self.benches, ledger
         )
-
-    # --- a logic of each generation --------------------------------------------------------------
-
-    def keeping(self, generation: int) -> Logic:  # noqa: ARG002 - it goes on as if nothing had been
-        """On the state that outlives it, as it was before the batch that crashed."""
-        self.state.roll_back()
-        return Keeping(self.definitions, calendar=self.calendar, store_id=self.store.id, state=self.state)
-
-    def scheduling(self, generation: int) -> Logic:
-        return Scheduling(
-            self.definitions.workflows,
-            self.agent_names,
-            starvation_ms=self.definitions.settings.starvation_ms,
-            generation=generation,
-        )
-
-    def routing(self, generation: int) -> Logic:
-        return Routing(self.definitions, self._run_id, generation=generation)
-
-    def working(self, name: AgentName, remains: Remains | None) -> Logic:
-        if remains is None:
-            return Working(name)
-        return Working(
-            name,
-            incarnation=remains.incarnation + 1,
-            orphans=remains.orphans,
-            death=remains.death,
-            reported=(remains.last, remains.ends),
-        )
-
-    # --- the first messages ----------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """The initial entities and what is due at once are one batch; later events have timers."""
-        settings = self.definitions.settings
-        now = self.clock.now()
-        due: list[ForwardedEvent] = []
-        later: list[DueEvent] = []
-        priorities = {seed.id: seed.priority for seed in settings.entities}
-        for number, timed in enumerate(settings.events):
-            event = timed.event
-            if timed.after_ms:
-                identity = event.id or f"{self.name}-timed-{number}"
-                later.append(DueEvent(now + timed.after_ms * NS_PER_MS, dataclasses.replace(event, id=identity)))
-                continue
-            priority = event.priority if event.priority is not None else priorities.get(event.entity_id)  # type: ignore[call-overload]
-            identity = event.id or f"{self.name}-start-{number}"
-            due.append(ForwardedEvent(event, DEFAULT_PRIORITY if priority is None else priority, now, (identity,)))
-        due.sort(key=lambda forwarded: forwarded.priority)
+        """The first messages; events of later have timers."""
+        settings, now = self.definitions.settings, self.clock.now()
         self.tell(KEEPER, self._subscribers.watch())
-        self.tell(KEEPER, Bootstrap(settings.entities, tuple(due)))
+        self.tell(KEEPER, first_batch(settings, now, self.name))
+        later = later_events(settings, now, self.name)
         if later:
             # A number, so that it counts as asked until the last is dealt with; nobody reads the answer.
-            self.tell(ROUTER, ScheduleEvents(tuple(later), self.desk.open()[0]))
+            self.tell(ROUTER, ScheduleEvents(later, self.desk.open()[0]))
+
+    # --- versions of the definitions ---------------------------------------------------------------
+
+    def _runners_for(self, definitions: Definitions) -> Runners:
+        return build_runners(definitions, self._given, self.clock, self.name)
+
+    def add_version(self, definitions: Definitions) -> None:
+        """Get ready to run what is of this version. Raises ``DefinitionError`` for code that cannot be loaded."""
+        runners = self._runners_for(definitions)
+        each = tuple(dict.fromkeys(runners.values()))
+        try:
+            warm(each)
+        except BaseException:
+            self._close(each)
+            raise
+        self.benches.add(definitions.version, runners)
+        self.generations.library[definitions.version] = definitions
+
+    def remove_version(self, version: str) -> None:
+        """Nothing of it runs, or ever will."""
+        self.generations.library.pop(version, None)
+        self._close(self.benches.remove(version))
+
+    def _close(self, runners: Iterable[Runner]) -> None:
+        for runner in runners:
+            for left in runner.close(self.clock.now() + CLOSE_NS):
+                logger().warning("a runner of older definitions is not closed", left=left)
 
     # --- messages from outside -------------------------------------------------------------------
 
@@ -251,7 +213,7 @@ class Assembly:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
         left: list[str] = []
-        for runner in dict.fromkeys(self._runners.values()):
+        for runner in self.benches.all:
             left += runner.close(deadline)
         left += self.supervisor.stop()
         self._timers.stop()
@@ -263,7 +225,8 @@ class Assembly:
 
     def _drain(self, grace: float) -> None:
         """Let the scheduler bring every attempt to an end; a harder stop may come meanwhile."""
-        longest = max((t.grace_ms for w in self.definitions.workflows.values() for t in w.tasks), default=100)
+        flows = [flow for known in list(self.generations.library.values()) for flow in known.workflows.values()]
+        longest = max((task.grace_ms for flow in flows for task in flow.tasks), default=100)
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
         try:
             self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
@@ -278,43 +241,8 @@ class Assembly:
         self.tell(SCHEDULER, StopAgents(0, NOBODY))
 
 
-def agent_names(definitions: Definitions) -> list[tuple[AgentName, frozenset[str]]]:
-    """Every agent with its capabilities: ``agent_0`` … in the order of the groups."""
-    return [
-        (AgentName(f"{group.name}_{number}"), group.capabilities)
-        for group in definitions.settings.agents
-        for number in range(group.count)
-    ]
-
-
-def build_runners(
-    definitions: Definitions, given: Mapping[str, Callable[..., Any]], clock: SystemClock, name: str
-) -> dict[Isolation, Runner]:
-    """A runner for each isolation that a task uses; the others are not even imported."""
-    used = {task.isolation for workflow in definitions.workflows.values() for task in workflow.tasks}
-    max_bytes = definitions.settings.max_data_bytes
-    runners: dict[Isolation, Runner] = {}
-    in_process = used & {Isolation.THREAD, Isolation.ASYNC}
-    callables = load_callables(definitions, given) if in_process else {}
-    if Isolation.THREAD in used:
-        from actors.runners.threads import ThreadRunner
-
-        runners[Isolation.THREAD] = ThreadRunner(callables, clock=clock, max_bytes=max_bytes, name=f"{name}-thread")
-    if Isolation.ASYNC in used:
-        from actors.runners.event_loop import EventLoopRunner
-
-        runners[Isolation.ASYNC] = EventLoopRunner(callables, clock=clock, max_bytes=max_bytes, name=f"{name}-loop")
-    if used & {Isolation.PROCESS, Isolation.COMMAND}:
-        from actors.runners.processes import ProcessRunner
-
-        folder = definitions.folder
-        specs = _process_actions(definitions)
-        workers = ProcessRunner(specs, clock=clock, paths=sys.path, folder=folder, max_bytes=max_bytes)
-        runners[Isolation.PROCESS] = runners[Isolation.COMMAND] = workers
-    return runners
-
-
-def _process_actions(definitions: Definitions) -> dict[str, ActionSpec]:
-    tasks = [task for workflow in definitions.workflows.values() for task in workflow.tasks]
-    named = [task.action for task in tasks if task.isolation is Isolation.PROCESS and task.action is not None]
-    return {name: definitions.actions[name] for name in named}
+def warm(runners: Iterable[Runner]) -> None:
+    """Have those that can get ready do so."""
+    for runner in runners:
+        if isinstance(runner, Warmable):
+            runner.warm()

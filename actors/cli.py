@@ -44,7 +44,7 @@ def invoke(arguments: Sequence[str]) -> int:
         from actors.extras import missing_extra
 
         raise missing_extra("server", "The command line", error.name) from None
-    from actors.commands import run_command
+    from actors.commands.tree import run_command
 
     return run_command(arguments)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from queue import Full, SimpleQueue
 from typing import Any, Protocol
 
@@ -29,6 +30,16 @@ class Promised:
                 self._future.set(value)
         except Full:
             return  # Answered before.
+
+
+class Called:
+    """Somebody who is called when the answer is there, in the thread that answers: with None, or the error."""
+
+    def __init__(self, tell: Callable[[BaseException | None], object]) -> None:
+        self._tell = tell
+
+    def put(self, value: Any) -> None:
+        self._tell(value if isinstance(value, BaseException) else None)
 
 
 class Desk:

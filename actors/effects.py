@@ -96,6 +96,8 @@ class Save:
     """Commit these finished instances to the store, before any later effect is performed."""
 
     finished: tuple[Record, ...]
+    retried: tuple[tuple[str, str], ...] = ()
+    """Instances that ended earlier, and by which instance each is done once more."""
 
 
 @frozen

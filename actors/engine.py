@@ -7,19 +7,16 @@ touches an actor's state. What cannot be accepted is refused here, before anythi
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from actors import admission
-from actors.assembly import Assembly
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineStopped, NotFoundError, Overloaded, RefusedError, RequestError
-from actors.handles import ANSWER_S, Handle
-from actors.logic.history import view
+from actors.errors import Error, Overloaded, RefusedError, RequestError
+from actors.handles import Handle
+from actors.insight import Insight
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
     AwaitIdle,
@@ -27,33 +24,16 @@ from actors.messages import (
     AwaitReceipt,
     Cancel,
     EventAnswer,
-    ExplainTask,
     PauseWorkflow,
     Publish,
     PutEntity,
-    ReadDeadLetters,
-    ReadEntities,
-    ReadInstance,
-    ReadInstances,
-    ReadQueues,
     ReadStats,
     ResolveTask,
     RunWorkflow,
     SetPriority,
 )
-from actors.model import (
-    NOBODY,
-    Definitions,
-    Entity,
-    EntityId,
-    Event,
-    InstanceStatus,
-    Isolation,
-    Settings,
-    WorkflowId,
-)
-from actors.subscribers import Listener, Subscribers
-from actors.summary import summarise
+from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
+from actors.subscribers import Listener
 from actors.views import ChangeType, InstanceView, Receipt
 
 if TYPE_CHECKING:
@@ -65,7 +45,7 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
-class Engine:
+class Engine(Insight):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
@@ -95,77 +75,8 @@ class Engine:
             found = dataclasses.replace(found, settings=settings)
         if agents is not None:
             found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
-        self.definitions = found
+        super().__init__(found, given, store)
         self._gate = admission.Gate(found)
-        self._given = given
-        self._store = store
-        self._parts: Assembly | None = None
-        self._subscribers = Subscribers()
-        self._state = "new"
-        self._guard = threading.Lock()
-        self._left: list[str] = []
-
-    # --- life ------------------------------------------------------------------------------------
-
-    def start(self) -> Self:
-        """Start it. Raises ``RefusedError`` if it was started before."""
-        with self._guard:
-            if self._state != "new":
-                raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self.definitions, self._given, self._store, self._subscribers)
-            self._state = "starting"
-            try:
-                parts.start()
-            except BaseException:
-                self._state = "stopped"
-                raise
-            self._parts = parts
-            self._state = "running"
-        return self
-
-    def stop(self, grace: float = 5.0) -> list[str]:
-        """Stop it; return the names of what is still running (a thread that ignores its stop).
-
-        New work is refused at once. Attempts may go on for ``grace`` seconds, then they are told
-        to stop and, where that is possible, killed. Called again meanwhile, from another thread or
-        a signal handler, it stops what runs at once.
-        """
-        if self._state == "stopping" and self._parts is not None:
-            self._parts.hurry()
-            return []
-        if self._state != "running" or self._parts is None:
-            self._state = "stopped"
-            return list(self._left)
-        self._state = "stopping"
-        self._left = self._parts.stop(grace=grace)
-        self._state = "stopped"
-        return list(self._left)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop(grace=0.0 if kind is not None else 5.0)
-
-    def _running(self) -> Assembly:
-        parts = self._parts
-        if parts is None or self._state in ("new", "starting", "stopped"):
-            raise EngineStopped(f"the engine is {'not started' if parts is None else 'stopped'}")
-        if parts.failure is not None:
-            raise parts.failure
-        return parts
-
-    def _accepting(self) -> Assembly:
-        parts = self._running()
-        if self._state != "running":
-            raise EngineStopped("the engine is stopping; nothing was accepted")
-        return parts
-
-    def _ask(self, actor: str, message: Any, timeout: float | None = ANSWER_S) -> Any:
-        parts = self._running()
-        return parts.ask(actor, lambda number: dataclasses.replace(message, reply=number), timeout)
 
     # --- events, entities, starts ----------------------------------------------------------------
 
@@ -191,6 +102,29 @@ class Engine:
                 receipts.append(_receipt(answer, len(receipts)))
         return receipts
 
+    def offer(self, events: Iterable[Event]) -> list[Receipt | Error]:
+        """Publish events in order, each for itself; return a receipt or the error for each, in order.
+
+        Where ``publish_many`` ends at the first that cannot be accepted, this goes on. After an
+        ``Overloaded`` come only further ones: nothing from there on was accepted.
+        """
+        checked: list[Event | Error] = []
+        for event in events:
+            try:
+                checked.append(self._gate.event(event))
+            except RequestError as error:
+                checked.append(error)
+        good = [event for event in checked if isinstance(event, Event)]
+        answers: list[Receipt | Error] = []
+        for first in range(0, len(good), PUBLISH_CHUNK):
+            found = [_receipt_or_error(answer) for answer in self._publish(tuple(good[first : first + PUBLISH_CHUNK]))]
+            answers += found
+            if isinstance(found[-1], Overloaded):
+                answers += [found[-1]] * (len(good) - len(answers))
+                break
+        told = iter(answers)
+        return [next(told) if isinstance(event, Event) else event for event in checked]
+
     def _publish(self, events: tuple[Event, ...]) -> Sequence[EventAnswer]:
         answers: Sequence[EventAnswer] = self._accepting().ask(ROUTER, lambda number: Publish(events, number), None)
         return answers
@@ -212,84 +146,6 @@ class Engine:
         entity: Entity = self._ask(KEEPER, PutEntity(self._gate.seed(id, fields)))
         return entity
 
-    # --- reading ---------------------------------------------------------------------------------
-
-    def entity(self, id: str) -> Entity:
-        """Raises ``NotFoundError``."""
-        entity: Entity = self._ask(KEEPER, ReadEntities(EntityId(admission.name(id, "an entity's id"))))
-        return entity
-
-    def entities(self) -> tuple[Entity, ...]:
-        entities: tuple[Entity, ...] = self._ask(KEEPER, ReadEntities())
-        return entities
-
-    def instance(self, id: str) -> InstanceView:
-        """One instance with its tasks and attempts. Raises ``NotFoundError``."""
-        live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
-        return live if live is not None else self._finished(id)
-
-    def _finished(self, id: str) -> InstanceView:
-        parts = self._running()
-        record = parts.store.get(id)
-        if record is None:
-            raise NotFoundError(
-                f"no instance {id!r} (the newest {self.definitions.settings.max_finished} ended are kept)"
-            )
-        return view(record, parts.calendar)
-
-    def instances(
-        self, status: str | None = None, workflow: str | None = None, *, limit: int = 1000
-    ) -> list[InstanceView]:
-        """Instances, unfinished ones first, each part newest first, at most ``limit``."""
-        wanted = admission.choice(InstanceStatus, status, "status")
-        chosen = None if workflow is None else WorkflowId(admission.name(workflow, "a workflow"))
-        live: tuple[InstanceView, ...] = self._ask(KEEPER, ReadInstances(wanted, chosen, limit))
-        parts = self._running()
-        shown = {instance.id: instance for instance in live}
-        for record in parts.store.newest(status=wanted, workflow=chosen, limit=limit):
-            shown.setdefault(record[0], view(record, parts.calendar))
-        return list(shown.values())[:limit]
-
-    def stats(self) -> dict[str, Any]:
-        """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
-        counts = summarise(*[self._ask(actor, ReadStats()) for actor in (ROUTER, KEEPER, SCHEDULER)])
-        return {**counts, "supervision": self._running().supervisor.stats()}
-
-    def queues(self) -> list[dict[str, Any]]:
-        """What waits for an agent: ``priority``, ``depth``, ``oldest_ms``."""
-        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["queues"]
-        return found
-
-    def agents(self) -> list[dict[str, Any]]:
-        """Every agent: ``name``, ``state``, ``incarnation``, ``capabilities``, and its ``task``.
-
-        ``priority`` is what the task counts as, ``inherited_from`` the task it has that from.
-        """
-        found: list[dict[str, Any]] = self._ask(SCHEDULER, ReadQueues())["agents"]
-        return found
-
-    def dead_letters(self) -> tuple[Mapping[str, Any], ...]:
-        """Events that were accepted by nobody, with ``why``; the newest 1,000."""
-        found: tuple[Mapping[str, Any], ...] = self._ask(KEEPER, ReadDeadLetters())
-        return found
-
-    def why(self, task_id: str) -> dict[str, Any]:
-        """Why a task is where it is: ``why`` in words, and the facts."""
-        try:
-            found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
-        except NotFoundError:
-            for instance in self.instances(limit=self.definitions.settings.max_finished):
-                for task in instance.tasks:
-                    if task.id == task_id:
-                        return {"task_id": task_id, "status": str(task.status), "why": f"it ended as {task.status}"}
-            raise
-        return found
-
-    def isolations(self) -> dict[str, Isolation]:
-        """What each action runs in, by action name or program."""
-        tasks = [task for workflow in self.definitions.workflows.values() for task in workflow.tasks]
-        return {task.action if task.action is not None else (task.run or ("",))[0]: task.isolation for task in tasks}
-
     # --- steering --------------------------------------------------------------------------------
 
     def cancel(self, id: str) -> None:
@@ -309,10 +165,7 @@ class Engine:
 
     def resolve(self, task_id: str, outcome: str) -> None:
         """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
-        allowed = ("completed", "failed", "retry", "cancelled")
-        if outcome not in allowed:
-            raise RequestError(f"outcome {outcome!r}: say one of {', '.join(allowed)}")
-        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), outcome))
+        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), admission.outcome(outcome)))
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -341,6 +194,18 @@ class Engine:
                 assert following is not None
                 return following
         return self._finished(id)
+
+    def when_ended(self, id: str, tell: Callable[[BaseException | None], object]) -> None:
+        """As ``wait`` for an instance's id, but return at once and call ``tell`` when it is over.
+
+        ``tell`` gets None, also of an id that nobody knows, or why there will be no end. It is
+        called once, in a thread of the engine's, and must return at once.
+        """
+        self._ask_soon(KEEPER, AwaitInstance(admission.name(id, "an instance's id"), NOBODY), tell)
+
+    def when_idle(self, tell: Callable[[BaseException | None], object]) -> None:
+        """As ``wait_idle``, but return at once and call ``tell``, as ``when_ended`` does."""
+        self._ask_soon(ROUTER, AwaitIdle(NOBODY), tell)
 
     def wait_idle(self, timeout: float | None = None) -> None:
         """Wait until nothing accepted is left undone, timed events included. Raises ``TimeoutError``.
@@ -384,14 +249,25 @@ class Engine:
     def refs(self) -> Mapping[str, Handle]:
         """Handles of the engine's actors by name, for programs built on Pykka; they survive restarts."""
         parts = self._running()
-        names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.agent_names])
+        names = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in parts.generations.agent_names])
         return {name: Handle(name, parts.hand_in, self._ask) for name in names}
 
 
 def _receipt(answer: EventAnswer, place: int) -> Receipt:
+    found = _receipt_or_error(answer)
+    if isinstance(found, Receipt):
+        return found
+    if isinstance(found, Overloaded):
+        found.accepted = place
+    elif place:
+        raise RefusedError(f"event {place + 1}: {answer.refusal}")
+    raise found
+
+
+def _receipt_or_error(answer: EventAnswer) -> Receipt | Error:
     if answer.receipt is not None:
         return answer.receipt
     if answer.refusal == OVERLOADED:
         text = "the line of waiting events is full; nothing from here on was accepted, try again"
-        raise Overloaded(text, retry_after=RETRY_AFTER_S, accepted=place)
-    raise RefusedError(f"event {place + 1}: {answer.refusal}" if place else answer.refusal)
+        return Overloaded(text, retry_after=RETRY_AFTER_S)
+    return RefusedError(answer.refusal)

@@ -77,6 +77,10 @@ class EngineFailed(EngineError):
     """The engine stopped itself because of a fault inside; its state is as last saved."""
 
 
+class EngineUnreachable(EngineError):
+    """No engine answers where one was looked for; the text says where, and how to start one."""
+
+
 class MissingExtra(EngineError):
     """A feature needs packages that are not installed; the text names the command."""
 

@@ -49,7 +49,7 @@ class KeeperActor(LogicActor):
     def _save(self, effect: Save) -> None:
         self._saving = True
         try:
-            self._store.commit(effect.finished)
+            self._store.commit(effect.finished, effect.retried)
         finally:
             self._saving = False
 

@@ -81,6 +81,8 @@ class Notice(StrEnum):
     TRUSTED = "trusted"
     COMMAND = "command"
     ISOLATION = "isolation"
+    SOCKET = "socket"
+    HTTP = "http"
     REPLAYING = "replaying"
     REPLAYED = "replayed"
     STOPPING = "stopping"
@@ -99,6 +101,8 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.TRUSTED: "定义目录 {folder}: 其中的 Python 文件以你的权限执行",
         Notice.COMMAND: "定义会执行命令 {program}",
         Notice.ISOLATION: "动作 {action} 的隔离方式: {isolation} (默认)",
+        Notice.SOCKET: "控制接口: {socket}",
+        Notice.HTTP: "控制接口 HTTP: {url}",
         Notice.REPLAYING: "回放 {percent}% {market_time} 已发布 {published} 落后 {behind} 秒",
         Notice.REPLAYED: "回放结束: 已发布 {published}, 重复 {duplicates}, 无法使用 {skipped}, "
         "用时 {elapsed} 秒, 最多落后 {most_behind} 秒",
@@ -117,6 +121,8 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.TRUSTED: "definitions {folder}: its Python files run with your rights",
         Notice.COMMAND: "the definitions run the command {program}",
         Notice.ISOLATION: "action {action} runs isolated by: {isolation} (the default)",
+        Notice.SOCKET: "control API: {socket}",
+        Notice.HTTP: "control API over HTTP: {url}",
         Notice.REPLAYING: "replay {percent}% {market_time} published {published} behind {behind} s",
         Notice.REPLAYED: "replay over: published {published}, duplicates {duplicates}, unusable {skipped}, "
         "took {elapsed} s, at most {most_behind} s behind",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.addresses import Http
 from actors.model import Definitions
 from actors.narration import Language
 from actors.ticks.files import TickFile
@@ -29,5 +30,9 @@ class Plan:
     """One JSON object a line, instead of lines for people."""
     record: Path | None = None
     """Every state change is written there."""
+    data: Path | None = None
+    """The data directory, where the control API's socket is; None: no control API."""
+    http: Http | None = None
+    """The control API over TCP too."""
     verbose: bool = False
     """Every task's lines during a replay too."""

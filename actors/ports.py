@@ -120,9 +120,18 @@ class Store(Protocol):
         """Names this store; part of every idempotency key."""
         ...
 
-    def commit(self, finished: Sequence[Record]) -> None: ...
+    def commit(self, finished: Sequence[Record], retried: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep these records; of ``retried``, each names one kept before, and what is to be its last field.
+
+        One that is not kept any more is left alone.
+        """
+        ...
 
     def get(self, instance_id: str) -> Record | None: ...
+
+    def find(self, id: str) -> Record | None:
+        """The record of this instance, or of the instance that has this task; looks at no other record."""
+        ...
 
     def newest(self, *, status: InstanceStatus | None, workflow: str | None, limit: int) -> Sequence[Record]:
         """Newest first."""

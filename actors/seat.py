@@ -16,6 +16,7 @@ from typing import Any
 from pykka._envelope import Envelope
 
 from actors import messages
+from actors.ages import Ages
 from actors.brief import brief
 from actors.desk import Desk, Promised
 from actors.effects import Effect
@@ -112,6 +113,7 @@ class Seat:
         self._check = around.check
         self.inbox = Inbox(self._enter, self._bury)
         around.inboxes[name] = self.inbox
+        self.ages = Ages()
         self.open: dict[ReplyId, Any] = {}
         """Asks taken in an earlier batch and neither answered nor handed on yet."""
         self._open_limit = _OPEN_SWEEP

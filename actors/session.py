@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, TypeAlias
 
+from actors.doors import Doors
 from actors.engine import Engine
 from actors.errors import EngineError, EngineFailed
 from actors.model import InstanceStatus, TaskStatus
@@ -86,6 +87,7 @@ class Session:
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
         self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store)
         self._teller = Teller(plan, self._printer)
+        self._doors: Doors | None = None
         self._recorder = Recorder(plan.record, self._teller.complain) if plan.record is not None else None
         self._threads: list[threading.Thread] = []
         self._lines: Lines | None = None
@@ -100,6 +102,17 @@ class Session:
 
         Raises what broke, once the engine is stopped.
         """
+        plan = self._plan
+        try:
+            if plan.data is not None:
+                self._doors = Doors(self._engine, plan.data, plan.http)
+            return self._run()
+        finally:
+            if self._doors is not None:
+                self._doors.close()
+            self._close_record()
+
+    def _run(self) -> Status:
         self._teller.announce(self._engine.definitions)
         broken: BaseException | None = None
         with self._heeding_signals():
@@ -114,10 +127,8 @@ class Session:
                 stats = self._engine.stats()
                 self._name_unknown(stats)
             finally:
-                try:
-                    left = self._stop()
-                finally:
-                    self._close_record()
+                left = self._stop()
+                self._close_record()
         self._teller.say(Notice.STOPPED, **self._teller.tally.figures(stats))
         if left:
             self._teller.say(Notice.LEFT, names=", ".join(left))
@@ -130,13 +141,21 @@ class Session:
     def _start(self) -> None:
         try:
             self._engine.start()
+            if self._doors is not None:
+                self._doors.open()
+                self._name_doors(self._doors)
         except BaseException:
-            self._close_record()
+            self._engine.stop(grace=0)
             raise
 
+    def _name_doors(self, doors: Doors) -> None:
+        self._teller.note(Notice.SOCKET, socket=doors.socket)
+        if doors.url is not None:
+            self._teller.note(Notice.HTTP, url=doors.url)
+
     def _close_record(self) -> None:
-        """The engine has ended, and with it what is to be written."""
-        recorder = self._recorder
+        """The engine has ended, and with it what is to be written. Nothing the second time."""
+        recorder, self._recorder = self._recorder, None
         if recorder is None:
             return
         recorder.close()

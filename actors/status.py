@@ -8,6 +8,7 @@ from enum import IntEnum
 from actors.errors import (
     DefinitionError,
     EngineFailed,
+    EngineUnreachable,
     Error,
     MissingExtra,
     NotFoundError,
@@ -26,8 +27,10 @@ class Status(IntEnum):
     MISSING_EXTRA = 3
     DEFINITIONS = 4
     NOT_FOUND = 5
+    NOT_REACHABLE = 6
     REFUSED = 7
     ENGINE_FAILED = 70
+    TIMEOUT = 124
     INTERRUPTED = 130
 
 
@@ -40,6 +43,8 @@ _BY_ERROR: Sequence[tuple[type[BaseException], Status]] = (
     (Overloaded, Status.REFUSED),
     (RequestError, Status.USAGE),
     (EngineFailed, Status.ENGINE_FAILED),
+    (EngineUnreachable, Status.NOT_REACHABLE),
+    (TimeoutError, Status.TIMEOUT),
     (KeyboardInterrupt, Status.INTERRUPTED),
 )
 
@@ -55,6 +60,8 @@ def sentence(error: BaseException) -> str:
             return "interrupted"
         case Error():
             return str(error)
+        case TimeoutError(errno=None):
+            return str(error) or "it took too long"
         case OSError():
             where = f"{error.filename}: " if error.filename is not None else ""
             return f"{where}{error.strerror or error}"

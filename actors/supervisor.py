@@ -20,6 +20,7 @@ from actors.log import logger
 from actors.model import Instant
 from actors.ports import Clock
 from actors.seat import Intensity, Remainder
+from actors.standing import look, standing
 
 SHOWN = 64_000
 """So many characters of all threads' stacks are logged."""
@@ -120,6 +121,7 @@ class Supervisor:
             self._seen.clear()
         self._looked = now
         for name, actor in list(self.actors.items()):
+            look(actor, now)
             if actor.seat.leaving or actor.seat.halted:
                 continue
             if actor.gone(0.0):
@@ -158,6 +160,11 @@ class Supervisor:
         successor.launch()
 
     # --- being asked -----------------------------------------------------------------------------
+
+    def standings(self) -> list[dict[str, Any]]:
+        """How every actor is, in the order of their start."""
+        now = self._clock.now()
+        return [standing(actor, now) for actor in list(self.actors.values())]
 
     def stats(self) -> dict[str, Any]:
         """Crashes, who was taken out, what is quarantined, and every inbox's account."""

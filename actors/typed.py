@@ -47,6 +47,8 @@ def _is_one(value: object, kind: Any) -> bool:
         return False
     if kind is float:
         return isinstance(value, int | float)
+    if getattr(kind, "_is_protocol", False):  # Ours say what it can do, not what class it is.
+        return value is not None
     if not isinstance(value, kind):
         return False
     return not (dataclasses.is_dataclass(kind) and misfit(value))

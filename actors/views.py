@@ -15,6 +15,7 @@ from actors.model import (
     AgentName,
     EntityId,
     ErrorInfo,
+    Event,
     InstanceStatus,
     Instant,
     Json,
@@ -86,6 +87,14 @@ class InstanceView:
     merged: int
     """How many events it stands for."""
     tasks: tuple[TaskView, ...]
+    event: Event | None = None
+    """The newest that it acts on; None: the state table or a person started it."""
+    params: Mapping[str, Json] | None = None
+    """Of a start by hand: they override each task's."""
+    retry_of: str | None = None
+    """The ended instance that it does once more."""
+    retried_by: str | None = None
+    """The newest instance that does it once more."""
     version: str = ""
     """Of the definitions that it runs by."""
 

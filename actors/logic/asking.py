@@ -8,7 +8,6 @@ from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
 from actors.logic.books import Books
 from actors.logic.state import State
-from actors.logic.steering import Steering
 from actors.logic.workflows import Instance
 from actors.messages import (
     AwaitIdle,
@@ -39,12 +38,14 @@ Question: TypeAlias = (
     | AwaitUnused
 )
 
+EVERYTHING = "*"
+"""Among what is paused: the whole engine."""
+
 
 class Asking:
-    def __init__(self, state: State, books: Books, steering: Steering) -> None:
+    def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
-        self._steering = steering
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
         self._unused_waiters = state.unused_waiters
@@ -90,8 +91,8 @@ class Asking:
                 self._await(self._books.by_id(identity), identity, reply, 0)
             case ReadEntities(entity, reply):
                 out.reply(reply, self._read_entities(entity))
-            case ReadInstance(identity, reply):
-                live = self._books.by_id(identity)
+            case ReadInstance(identity, by_task, reply):
+                live = self._books.by_any_id(identity) if by_task else self._books.by_id(identity)
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
@@ -208,6 +209,6 @@ class Asking:
             "entities": len(self._books.table),
             "instances": {**self._books.endings.counts, "running": len(self._books.instances.live)},
             "tasks": dict(self._books.attempts.counts),
-            "paused": sorted(self._steering.paused),
+            "paused": [*([EVERYTHING] if self._state.all_paused else []), *sorted(self._state.paused)],
             **self._books.attempts.accounts.shown(),
         }

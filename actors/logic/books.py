@@ -36,6 +36,11 @@ class Books:
         found = self._lookup(identity)
         return None if found is None or found[1] is not None else found[0]
 
+    def by_any_id(self, identity: str) -> Instance | None:
+        """The unfinished instance with this id, or with a task of this id."""
+        found = self._lookup(identity)
+        return None if found is None else found[0]
+
     def find(self, identity: str) -> tuple[Instance, Run | None]:
         found = self._lookup(identity)
         if found is None:

@@ -66,6 +66,8 @@ class Floor:
         """Workflows whose limit was lowered below what they had taken, and what they still take."""
         self.succession = Succession()
         self.held: set[WorkflowId] = set()
+        self.all_held = False
+        """The whole engine is paused: nothing is decided, whatever else is."""
         self.running: dict[TaskKey, Running] = {}
         self.set_aside: dict[AttemptId, Running] = {}
         self.ending: dict[AttemptId, tuple[AgentName, StopReason]] = {}

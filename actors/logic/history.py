@@ -7,9 +7,11 @@ path, so that the two cannot differ. ``view`` turns a record into what users rea
 from __future__ import annotations
 
 from actors.logic.workflows import Attempt, Instance, Run
+from actors.messages import RetryInstance
 from actors.model import (
     NS_PER_MS,
     ErrorInfo,
+    Event,
     InstanceStatus,
     Instant,
     OutcomeKind,
@@ -19,9 +21,15 @@ from actors.model import (
 )
 from actors.views import AttemptView, InstanceView, Moment, Record, TaskView
 
+_MERGED, _EVENT = 8, 12
+
 
 def record(instance: Instance, continued_by: str | None) -> Record:
-    """``view`` takes it apart; (id, key, workflow, entity, status, priority, created, completed) come first."""
+    """The instance by place: what ``view`` reads, and what a retry by hand needs.
+
+    (id, key, workflow, entity, status, priority, created, completed, merged, confirmed, continued_by, tasks,
+    event, params, retry_of, version, retried_by)
+    """
     return (
         instance.id,
         instance.key,
@@ -35,8 +43,17 @@ def record(instance: Instance, continued_by: str | None) -> Record:
         instance.confirmed,
         continued_by,
         tuple([_task(instance, run) for run in instance.runs]),
+        None if instance.event is None else _event(instance.event),
+        instance.params,
+        instance.retry_of,
         instance.origin.version,
+        None,
     )
+
+
+def _event(event: Event) -> Record:
+    """All of it but the entity, which is its instance's."""
+    return (str(event.type), event.priority, event.data, event.timestamp, event.valid_for_ms, event.id)
 
 
 def _task(instance: Instance, run: Run) -> Record:
@@ -92,7 +109,8 @@ class Calendar:
 
 def view(record: Record, calendar: Calendar) -> InstanceView:
     """What users read of a record."""
-    id_, _, workflow, entity, status, priority, created, completed, merged, _, _, tasks, version = record
+    id_, _, workflow, entity, status, priority, created, completed, merged, _, _, tasks, *more = record
+    event, params, retry_of, version, retried_by = more
     return InstanceView(
         id=id_,
         workflow=workflow,
@@ -103,8 +121,23 @@ def view(record: Record, calendar: Calendar) -> InstanceView:
         completed_at=None if completed is None else calendar.utc(completed),
         merged=merged,
         tasks=tuple(_task_view(task, calendar) for task in tasks),
+        event=_event_of(event, entity),
+        params=params,
+        retry_of=retry_of,
+        retried_by=retried_by,
         version=version,
     )
+
+
+def again(record: Record) -> RetryInstance:
+    """What starts once more what this record is of."""
+    id_, _, workflow, entity, *_ = record
+    event, params = record[_EVENT : _EVENT + 2]
+    return RetryInstance(id_, workflow, entity, _event_of(event, entity), record[_MERGED], params)
+
+
+def _event_of(event: Record | None, entity: str) -> Event | None:
+    return None if event is None else Event(event[0], entity, *event[1:])
 
 
 def _task_view(record: Record, calendar: Calendar) -> TaskView:

@@ -42,6 +42,7 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RetryInstance,
     RouterRestarted,
     RunWorkflow,
     SchedulerRestarted,
@@ -106,8 +107,8 @@ class Keeping:
             state, definitions, names, self._out, table, self._instances, self._endings, self._attempts, self._intake
         )
         self._steering = Steering(state, books)
-        self._asking = Asking(state, books, self._steering)
-        self._restoring = Restoring(books, self._steering, self._library)
+        self._asking = Asking(state, books)
+        self._restoring = Restoring(books, self._library)
         self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
@@ -188,7 +189,15 @@ class Keeping:
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
-            case PutEntity() | RunWorkflow() | Cancel() | SetPriority() | PauseWorkflow() | ResolveTask():
+            case (
+                PutEntity()
+                | RunWorkflow()
+                | RetryInstance()
+                | Cancel()
+                | SetPriority()
+                | PauseWorkflow()
+                | ResolveTask()
+            ):
                 self._steering.receive(message, now)
             case SchedulerRestarted() | RouterRestarted():
                 self._restoring.receive(message)

@@ -78,14 +78,19 @@ class Orders:
                 one.own = priority
         self._floor.line.changed["own", task] = None
 
-    def hold(self, workflow: WorkflowId, *, held: bool) -> None:
+    def hold(self, workflow: WorkflowId | None, *, held: bool) -> None:
         floor = self._floor
+        if held:
+            for waiting in [w for w in floor.line if w.reserved is not None and workflow in (None, w.need.workflow)]:
+                floor.unreserve(waiting)
+                waiting.reserved_at = 0
+        if workflow is None:
+            floor.all_held = held
+            return
         floor.line.touch_waiters_of(workflow)
         if held:
             floor.held.add(workflow)
             floor.line.block(workflow)
-            for waiting in [w for w in floor.line if w.reserved is not None and w.need.workflow == workflow]:
-                floor.unreserve(waiting)
         elif workflow in floor.held:
             floor.held.discard(workflow)
             floor.count(workflow, 0)

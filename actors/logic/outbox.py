@@ -25,6 +25,8 @@ class Outbox:
         self.recorded: list[AttemptId] = []
         self.derived: list[Event] = []
         self.finished: list[Record] = []
+        self.retried: list[tuple[str, str]] = []
+        """Ended instances, and by which each is done once more."""
         self.priorities: dict[EntityId, Priority] = {}
         self.foremost: list[Effect] = []
         """What neighbours must hear before all else that this batch tells them."""
@@ -100,9 +102,9 @@ class Outbox:
     def flush(self) -> list[Effect]:
         """Everything gathered, in the order it must happen; empty afterwards."""
         effects: list[Effect] = []
-        if self.finished:
-            effects.append(Save(tuple(self.finished)))
-            self.finished = []
+        if self.finished or self.retried:
+            effects.append(Save(tuple(self.finished), tuple(self.retried)))
+            self.finished, self.retried = [], []
         effects += self.foremost
         self.foremost = []
         if self.ready or self.recorded:

@@ -149,6 +149,7 @@ class Rebuilding:
         self._held = {held.ready.job.attempt.task: held for held in snapshot.tasks}
         if snapshot.limits is not None:
             floor.set_limits(snapshot.limits)
+        floor.all_held = snapshot.all_held
         for workflow in snapshot.held:
             floor.held.add(workflow)
             floor.line.block(workflow)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from actors.effects import ROUTER, SCHEDULER
 from actors.logic.books import Books
 from actors.logic.late import given_up
-from actors.logic.steering import Steering
 from actors.logic.versions import Library, intake_of, limits_of
 from actors.logic.workflows import Instance, Run, Withdrawal
 from actors.messages import (
@@ -27,9 +26,8 @@ from actors.model import DEFAULT_PRIORITY, Definitions, Event, TaskStatus
 
 
 class Restoring:
-    def __init__(self, books: Books, steering: Steering, library: Library) -> None:
+    def __init__(self, books: Books, library: Library) -> None:
         self._books = books
-        self._steering = steering
         self._library = library
         self._scheduler: int | None = None
         self._router: int | None = None
@@ -58,8 +56,9 @@ class Restoring:
         sent = [instance for instance in books.instances.live.values() if instance.sent_at is not None]
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
-        limits = limits_of(self._library, self._in_force())
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, tuple(sorted(self._steering.paused)), limits))
+        state, limits = books.state, limits_of(self._library, self._in_force())
+        paused = tuple(sorted(state.paused))
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, limits))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)

@@ -157,7 +157,7 @@ class Scheduling:
             floor.aging.age(now)
             floor.fleet.begin_round()
             self.inheritance.settle()
-            while (move := next_move(floor.line, floor.fleet)) is not None:
+            while not floor.all_held and (move := next_move(floor.line, floor.fleet)) is not None:
                 match move:
                     case Assign(waiting, agent):
                         floor.assign(waiting, agent, now)

@@ -44,8 +44,8 @@ Seen: TypeAlias = tuple[str | int, ...]
 
 _ABSENT = object()
 _VALUES = (
-    "derived_number", "keys", "orders", "reconcile_set", "second", "sequence", "version", "watched", "working",
-    "pending", "taken",
+    "all_paused", "derived_number", "keys", "orders", "reconcile_set", "second", "sequence", "version", "watched",
+    "working", "pending", "taken",
 )  # fmt: skip
 """Noted as they are when a batch begins."""
 _GROWING = ("pending", "rows", "taken")
@@ -87,6 +87,7 @@ class State:
         "_objects",
         "_values",
         "accounts",
+        "all_paused",
         "attempts_by_verdict",
         "dead_letters",
         "derived_number",
@@ -147,6 +148,8 @@ class State:
         self.attempts_by_verdict = dict.fromkeys(map(str, Verdict), 0)
         self.accounts = Accounts()
         self.paused: set[WorkflowId] = set()
+        self.all_paused = False
+        """Whatever ``paused`` says, no workflow starts a task."""
         self.waiters: dict[InstanceKey, tuple[tuple[ReplyId, int], ...]] = {}
         """Who waits for an instance, and for which revision of it."""
         self.idle_waiters: list[ReplyId] = []

@@ -10,11 +10,21 @@ from actors.errors import NotFoundError, RefusedError
 from actors.logic.books import Books
 from actors.logic.rows import Row
 from actors.logic.state import State
-from actors.messages import Cancel, HoldWorkflow, PauseWorkflow, PutEntity, ResolveTask, RunWorkflow, SetPriority
+from actors.logic.workflows import Instance
+from actors.messages import (
+    Cancel,
+    HoldWorkflow,
+    PauseWorkflow,
+    PutEntity,
+    ResolveTask,
+    RetryInstance,
+    RunWorkflow,
+    SetPriority,
+)
 from actors.model import Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
 from actors.views import Receipt
 
-Change: TypeAlias = PutEntity | RunWorkflow | Cancel | SetPriority | PauseWorkflow | ResolveTask
+Change: TypeAlias = PutEntity | RunWorkflow | RetryInstance | Cancel | SetPriority | PauseWorkflow | ResolveTask
 
 
 class Steering:
@@ -46,6 +56,8 @@ class Steering:
                 out.reply(reply, row.entity)
             case RunWorkflow(workflow, entity, params, reply):
                 out.reply(reply, self._run_by_hand(workflow, entity, params, now))
+            case RetryInstance():
+                out.reply(message.reply, self._retry(message, now))
             case Cancel(identity, reply):
                 instance, _ = self._books.find(identity)
                 self._books.endings.cancel(instance, now)
@@ -63,10 +75,13 @@ class Steering:
                 self._books.instances.reprioritised(instance, before)
                 out.reply(reply, instance.id)
             case PauseWorkflow(workflow, paused, reply):
-                if workflow not in self._books.names and workflow not in self.paused:
-                    self._workflow(workflow)
-                self._state.will_change(self.paused)
-                (self.paused.add if paused else self.paused.discard)(workflow)
+                if workflow is None:
+                    self._state.all_paused = paused
+                else:
+                    if workflow not in self._books.names and workflow not in self.paused:
+                        self._workflow(workflow)
+                    self._state.will_change(self.paused)
+                    (self.paused.add if paused else self.paused.discard)(workflow)
                 out.send(SCHEDULER, HoldWorkflow(workflow, paused))
                 out.reply(reply, None)
             case ResolveTask(identity, outcome, reply):
@@ -99,6 +114,21 @@ class Steering:
     def _run_by_hand(
         self, workflow: WorkflowId, entity: EntityId, params: Mapping[str, object] | None, now: Instant
     ) -> Receipt:
+        instance = self._begin_by_hand(workflow, entity, now)
+        instance.params = params
+        return self._launched(instance, now)
+
+    def _retry(self, message: RetryInstance, now: Instant) -> Receipt:
+        """A new instance of its own for the same event and params; whatever time the event was valid for is over."""
+        if self._books.by_id(message.id) is not None:
+            raise RefusedError(f"{message.id} has not ended; there is nothing to retry yet")
+        instance = self._begin_by_hand(message.workflow, message.entity, now)
+        instance.event, instance.merged, instance.params = message.event, message.merged, message.params
+        instance.retry_of = message.id
+        self._books.out.retried.append((message.id, instance.id))
+        return self._launched(instance, now)
+
+    def _begin_by_hand(self, workflow: WorkflowId, entity: EntityId, now: Instant) -> Instance:
         definition = self._workflow(workflow)
         row = self._books.table.get(entity)
         if row is None:
@@ -110,6 +140,9 @@ class Steering:
                 f"{self._books.definitions.settings.max_lined_up} instances of {workflow} wait for {entity} already"
             )
         instance = self._books.instances.begin(definition, row, now)
-        instance.own, instance.params = True, params
+        instance.own = True
+        return instance
+
+    def _launched(self, instance: Instance, now: Instant) -> Receipt:
         self._books.instances.launch(instance, now)
         return Receipt(f"run-{instance.key}", (instance.id,), revisions=(0,))

@@ -64,6 +64,8 @@ def _blocked(floor: Floor, waiting: Waiting) -> dict[str, Any]:
     workflow = waiting.need.workflow
     if waiting.reserved is not None:
         return {"why": f"{waiting.reserved} is being freed for it", "agent": waiting.reserved}
+    if floor.all_held:
+        return {"why": "the engine is paused", "blocked_by": "pause"}
     if workflow in floor.held:
         return {"why": f"workflow {workflow} is paused", "blocked_by": "pause"}
     lock, task = waiting.lock, waiting.job.attempt.task

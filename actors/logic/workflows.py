@@ -196,6 +196,7 @@ class Instance:
         "own",
         "params",
         "raised",
+        "retry_of",
         "revising",
         "revision",
         "sent_at",
@@ -217,6 +218,8 @@ class Instance:
         self.params: Mapping[str, Json] | None = None
         self.own = False
         """Started by hand: no event merges into it."""
+        self.retry_of: str | None = None
+        """The ended instance that it does once more."""
         self.from_table = False
         self.merged = 0
         self.deadline: Instant | None = None

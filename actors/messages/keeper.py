@@ -151,6 +151,22 @@ class RunWorkflow:
 
 
 @frozen
+class RetryInstance:
+    """Start what this ended instance was once more, by hand; answer with a ``Receipt``.
+
+    The rest is what its record says of it. The two are linked: ``retry_of`` and ``retried_by``.
+    """
+
+    id: str
+    workflow: WorkflowId
+    entity: EntityId
+    event: Event | None = None
+    merged: int = 0
+    params: Mapping[str, Json] | None = None
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class Cancel:
     """Cancel an instance or a task by its readable id; answer with the ids told to stop."""
 
@@ -169,9 +185,12 @@ class SetPriority:
 
 @frozen
 class PauseWorkflow:
-    """Start no task of it until resumed; what runs goes on."""
+    """Start no task of it until resumed, of no workflow if it is None; what runs goes on.
 
-    workflow: WorkflowId
+    A workflow that is paused by itself stays so when the engine is resumed.
+    """
+
+    workflow: WorkflowId | None
     paused: bool
     reply: ReplyId = NOBODY
 
@@ -211,7 +230,11 @@ class ReadEntities:
 
 @frozen
 class ReadInstance:
+    """Answer with one unfinished instance; None if there is none of this id."""
+
     id: str
+    by_task: bool = False
+    """The id may also be one of its tasks'."""
     reply: ReplyId = NOBODY
 
 
@@ -235,6 +258,8 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
+    """Answer with the events that nobody accepted, oldest first."""
+
     reply: ReplyId = NOBODY
 
 
@@ -295,6 +320,7 @@ ToKeeper: TypeAlias = (
     | TaskWithdrawn
     | PutEntity
     | RunWorkflow
+    | RetryInstance
     | Cancel
     | SetPriority
     | PauseWorkflow

@@ -75,6 +75,8 @@ class SchedulerRestored:
     tasks: tuple[HeldTask, ...]
     held: tuple[WorkflowId, ...] = ()
     """Workflows that are paused."""
+    all_held: bool = False
+    """The whole engine is paused."""
     limits: Mapping[WorkflowId, int] | None = None
     """``max_concurrent`` by workflow; None: as the definitions say that it was built with."""
 
@@ -124,6 +126,8 @@ class AttemptEnded:
 
 @frozen
 class AttemptSuspended:
+    """The attempt stands still where it was, and its agent is free."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId

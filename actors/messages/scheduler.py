@@ -80,9 +80,9 @@ class ChangePriority:
 
 @frozen
 class HoldWorkflow:
-    """Start no task of this workflow until it is let go again."""
+    """Start no task of this workflow, of none at all if it is None, until it is let go again."""
 
-    workflow: WorkflowId
+    workflow: WorkflowId | None
     held: bool
 
 
@@ -116,6 +116,8 @@ class AttemptStuck:
 
 @frozen
 class AttemptNoted:
+    """What a running attempt said, on its way to the keeper."""
+
     agent: AgentName
     incarnation: int
     attempt: AttemptId

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from actors.bootstrap import first_batch
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import EngineError
 from actors.logic.history import view
-from actors.messages import Bootstrap, ForwardedEvent, Publish, TasksReady
+from actors.messages import Publish, TasksReady
 from actors.model import (
-    DEFAULT_PRIORITY,
     AttemptId,
     Definitions,
     Event,
@@ -20,7 +20,6 @@ from actors.model import (
     Outcome,
     OutcomeKind,
     ReplyId,
-    Settings,
 )
 from actors.simulation.calm import CalmMail
 from actors.simulation.parts import BEGINNING, Parts
@@ -53,27 +52,11 @@ class Simulation:
         self.on_refusal: Callable[[object], None] | None = None
         self._parts.begin()
         settings = definitions.settings
-        self._mail.post(OUTSIDE, KEEPER, Bootstrap(settings.entities, self._due_at_once(settings)))
+        self._mail.post(OUTSIDE, KEEPER, first_batch(settings, self._parts.now, "simulation"))
         for timed in settings.events:
             if timed.after_ms:
                 self.publish(timed.event, at=timed.after_ms * 1_000_000)
         self._settle()
-
-    def _due_at_once(self, settings: Settings) -> tuple[ForwardedEvent, ...]:
-        """Timed events of the beginning: with the initial entities they are one batch, as in the engine."""
-        priorities = {str(seed.id): seed.priority for seed in settings.entities}
-        due = []
-        for number, timed in enumerate(settings.events):
-            event = timed.event
-            priority = event.priority if event.priority is not None else priorities.get(event.entity_id)
-            if not timed.after_ms:
-                due.append(
-                    ForwardedEvent(
-                        event, DEFAULT_PRIORITY if priority is None else priority, self._parts.now,
-                        (event.id or f"start-{number}",),
-                    )
-                )  # fmt: skip
-        return tuple(sorted(due, key=lambda forwarded: forwarded.priority))
 
     # --- the outside -----------------------------------------------------------------------------
 

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.effects import KEEPER, ROUTER, SCHEDULER, Broadcast, ClearTimer, Effect, Reply, Save, Send, SetTimer
+from actors.generations import Generations
 from actors.logic.history import Calendar
-from actors.logic.keeping import Keeping
-from actors.logic.routing import Routing
-from actors.logic.scheduling import Scheduling
-from actors.logic.working import Working
 from actors.model import NS_PER_MS, AgentName, Definitions, Instant, ReplyId
 from actors.simulation.agenda import Agenda
 from actors.simulation.plans import Planner
@@ -37,11 +34,8 @@ class Parts:
         self.post = post
         self.runner = SimulatedRunner(self.agenda, plan, post)
         self.runner.now = self.now
-        self.agent_names = [
-            (AgentName(f"{group.name}_{number}"), group.capabilities)
-            for group in definitions.settings.agents
-            for number in range(group.count)
-        ]
+        self.generations = Generations(definitions, self.calendar, store_id="simulation", run_id="run")
+        self.agent_names = self.generations.agent_names
         self.logics: dict[str, Any] = {name: self.fresh(name) for name in self.names()}
         self.answers: dict[ReplyId, Any] = {}
         self.finished: Callable[[Record], None] | None = None
@@ -64,14 +58,13 @@ class Parts:
         """The logic an actor begins with."""
         match name:
             case "keeper":
-                return Keeping(self.definitions, calendar=self.calendar, store_id="simulation")
+                return self.generations.keeping(0)
             case "scheduler":
-                starvation_ms = self.definitions.settings.starvation_ms
-                return Scheduling(self.definitions.workflows, self.agent_names, starvation_ms=starvation_ms)
+                return self.generations.scheduling(0)
             case "router":
-                return Routing(self.definitions, "run")
+                return self.generations.routing(0)
             case _:
-                return Working(AgentName(name))
+                return self.generations.working(AgentName(name), None)
 
     def begin(self) -> None:
         """Let the agents announce themselves."""

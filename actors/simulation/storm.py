@@ -12,8 +12,6 @@ from typing import Any
 
 from actors.effects import KEEPER, ROUTER, SCHEDULER, Effect, Send
 from actors.logic.reaping import KILLABLE, Death
-from actors.logic.routing import Routing
-from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
 from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt
 from actors.model import NS_PER_MS, AgentName, Definitions, Instant, Job, OutcomeKind
@@ -127,17 +125,15 @@ class Storm:
     def _fresh(self, name: str, crashes: int, ledger: AgentLedger, death: Death | None) -> Any:
         """An actor's logic after so many crashes."""
         parts = self.parts
-        definitions = parts.definitions
-        old = parts.logics[name]
+        old, generations = parts.logics[name], parts.generations
         if not crashes:
             logic = old
         elif name == KEEPER:
-            logic = type(old)(definitions, calendar=parts.calendar, store_id="simulation", state=old.state)
+            logic = generations.keeping(crashes)
         elif name == SCHEDULER:
-            aging = definitions.settings.starvation_ms
-            logic = Scheduling(definitions.workflows, parts.agent_names, starvation_ms=aging, generation=crashes)
+            logic = generations.scheduling(crashes)
         elif name == ROUTER:
-            logic = Routing(definitions, "run", generation=crashes)
+            logic = generations.routing(crashes)
         else:
             logic = Working(
                 AgentName(name), incarnation=ledger.incarnation, orphans=ledger.orphans, death=death,

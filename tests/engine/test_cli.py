@@ -8,14 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import actors
 from actors import cli
+from actors.commands.tree import COMMANDS, tree
 from actors.errors import (
     DefinitionError,
     EngineFailed,
     EngineStopped,
+    EngineUnreachable,
     Fault,
     MissingExtra,
     NotFoundError,
@@ -39,14 +42,23 @@ def test_help_lists_the_commands_and_the_exit_statuses(option: str) -> None:
     assert all(word in ended.stdout for word in ("start", "validate", "schema", "130 interrupted"))
 
 
+def test_each_command_says_the_same_of_itself_in_the_list_and_in_its_own_help() -> None:
+    for name, place in COMMANDS.items():
+        command = tree.get_command(click.Context(tree), name)
+        assert command is not None
+        assert command.name == name
+        assert (command.help or "").split("\n\n")[0].replace("\n", " ").startswith(place.summary), name
+
+
 def test_the_version_is_the_packages() -> None:
     assert engine("--version").stdout == f"engine, version {actors.__version__}\n"
 
 
 def test_the_version_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from actors.cli import run; run(['--version']);"
-        "print({'structlog', 'pykka', 'pydantic', 'yaml', 'asyncio', 'rich', 'prompt_toolkit'} & set(sys.modules))"
+        "import sys; from actors.cli import run; run(['--version']); run(['--help']);"
+        "print({'structlog', 'pykka', 'pydantic', 'yaml', 'asyncio', 'rich', 'prompt_toolkit', 'httpx',"
+        " 'actors.commands.start'} & set(sys.modules))"
     )
 
     ended = subprocess.run(
@@ -183,6 +195,9 @@ def test_a_missing_extra_is_one_sentence_with_the_command_and_status_3() -> None
         (RequestError("x"), 2),
         (EngineFailed("x"), 70),
         (EngineStopped("x"), 1),
+        (EngineUnreachable("x"), 6),
+        (TimeoutError("x"), 124),
+        (TimeoutError(), 124),
         (PermissionError(13, "Permission denied", "x"), 1),
         (KeyboardInterrupt(), 130),
         (ZeroDivisionError("x"), 1),

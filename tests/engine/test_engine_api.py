@@ -346,3 +346,17 @@ def test_a_second_stop_hurries_the_first(tmp_path: Path) -> None:
 
     patient.join(BOUND_S)
     assert not patient.is_alive()
+
+
+def test_every_actor_is_shown_with_its_inbox_and_what_it_has_dealt_with(start: Callable[..., Watched]) -> None:
+    engine = start(one_task("quick", isolation="thread"), agents=2).engine
+    assert engine.wait(engine.publish(Event("DATA_READY", "X")), BOUND_S) is not None
+    engine.wait_idle(BOUND_S)
+
+    shown = {actor["name"]: actor for actor in engine.actors()}
+
+    assert list(shown) == ["keeper", "scheduler", "agent_0", "agent_1", "router"]
+    for actor in shown.values():
+        assert actor["handled"] > 0 or actor["name"].startswith("agent_")
+        assert actor["restarts"] == actor["generation"] == actor["dead_letters"] == actor["quarantined"] == 0
+        assert actor["state"] in ("idle", "busy")

@@ -15,10 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from actors import Context, Engine
-from actors.commands import tree
+from actors.commands.tree import tree
 from actors.definitions import load, validate
 from actors.orders import COMMANDS
 from actors.reading.engine_shapes import SettingsShape
@@ -172,12 +173,18 @@ def test_faults_read_as_shown(text: str, tmp_path: Path, monkeypatch: pytest.Mon
 # --- commands ------------------------------------------------------------------------------------
 
 
+def command_named(name: str) -> click.Command:
+    found = tree.get_command(click.Context(tree), name)
+    assert found is not None
+    return found
+
+
 def test_every_command_shown_parses_and_names_folders_that_are_there() -> None:
     shown = re.findall(r"bin/engine ([^\n|#`>]+)", README)
     assert len(shown) >= 16
     for line in shown:
         name, *arguments = shlex.split(line)
-        context = tree.commands[name].make_context(name, arguments)
+        context = command_named(name).make_context(name, arguments)
         definitions = context.params.get("definitions")
         assert definitions is None or (ROOT / definitions / "engine.yaml").exists()
 
@@ -185,7 +192,7 @@ def test_every_command_shown_parses_and_names_folders_that_are_there() -> None:
 @LANGUAGES
 def test_every_option_status_and_shell_command_is_named(text: str) -> None:
     names = set(quoted(without_blocks(text)))
-    for parameter in tree.commands["start"].params:
+    for parameter in command_named("start").params:
         long = next(option for option in parameter.opts if option.startswith("--"))
         assert any(name.split()[0] == long for name in names), long
     line = re.search(r"^(?:退出状态：|Exit statuses: )(.*?)^$", text, flags=MANY)

@@ -10,6 +10,7 @@ import pytest
 
 from actors import Engine, Event
 from actors.assembly import Assembly
+from actors.generations import Generations
 from actors.repair import Logic
 from actors.seat import Intensity
 from actors.supervisor import Bounds
@@ -118,9 +119,11 @@ def crashes(monkeypatch: pytest.MonkeyPatch) -> Crashes:
     """Where logics crash; without a bound on how often unless a test sets one."""
     planned = Crashes()
     for method, name in (("keeping", "keeper"), ("scheduling", "scheduler"), ("routing", "router")):
-        monkeypatch.setattr(Assembly, method, wrapped(planned, name, getattr(Assembly, method)))
-    make = Assembly.working
-    monkeypatch.setattr(Assembly, "working", lambda self, name, remains: planned.wrap(name, make(self, name, remains)))
+        monkeypatch.setattr(Generations, method, wrapped(planned, name, getattr(Generations, method)))
+    make = Generations.working
+    monkeypatch.setattr(
+        Generations, "working", lambda self, name, remains: planned.wrap(name, make(self, name, remains))
+    )
     monkeypatch.setattr("actors.assembly.Bounds", lambda: Bounds(core=OFTEN, agent=OFTEN))
     return planned
 

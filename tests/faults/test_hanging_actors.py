@@ -125,10 +125,10 @@ def test_a_commit_has_a_longer_bound_of_its_own(
     committing = threading.Event()
     commit = world.parts.store.commit
 
-    def commit_slowly(finished: Any) -> None:
+    def commit_slowly(finished: Any, retried: Any) -> None:
         committing.set()
         assert gate.wait(BOUND_S)
-        commit(finished)
+        commit(finished, retried)
 
     monkeypatch.setattr(world.parts.store, "commit", commit_slowly)
     world.publish(1)

@@ -108,7 +108,7 @@ def test_who_waits_at_the_keeper_is_kept_once_and_answered_once(world: World, cr
         crashes.planned["keeper", ReadStats] = [failure]
         world.parts.ask("keeper", ReadStats, BOUND_S)
 
-    assert [len(waiters) for waiters in world.parts.state.waiters.values()] == [1]
+    assert [len(waiters) for waiters in world.parts.generations.state.waiters.values()] == [1]
     name = at_work(world)
     crashes.planned[name, ReadStats] = [ValueError]
     world.parts.ask(name, ReadStats, BOUND_S)
@@ -131,7 +131,7 @@ def test_an_attempt_that_could_not_be_started_is_lost_and_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
 ) -> None:
     world.engine.start()
-    runner = next(iter(world.parts._runners.values()))
+    runner = world.parts.benches.all[0]
     monkeypatch.setattr(runner, "start", failing(runner.start, [failure]))
 
     world.publish(3)

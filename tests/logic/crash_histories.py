@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from actors.effects import KEEPER, ROUTER
+from actors.logic.history import again
 from actors.messages import (
     AwaitIdle,
     AwaitInstance,
@@ -46,7 +47,8 @@ class BusyStory(Story):
 
     def people(self) -> None:
         world, entity = self.world, EntityId(self.draw(st.sampled_from(ENTITIES)))
-        kind = self.draw(st.sampled_from(["put", "again", "again", "idle", "look", "wait", "wait", "why", "load"]))
+        kinds = ["put", "again", "again", "idle", "look", "wait", "wait", "why", "retry", "load"]
+        kind = self.draw(st.sampled_from(kinds))
         live = world.keeping_view() if kind in ("wait", "why") else []
         if kind == "put":
             phase = self.draw(st.sampled_from([None, "data_ready", "collected"]))
@@ -56,11 +58,13 @@ class BusyStory(Story):
             world.promise(ROUTER, Publish((Event("DATA_READY", entity, id=self.draw(st.sampled_from("xyz"))),)))
         elif kind == "load":
             version = f"v{len(world.library)}"
-            kept = [one for one in workflows() if one.id in ("study", "quotes") or self.draw(st.integers(0, 3))]
+            kept = [one for one in workflows() if one.id in ("study", "quotes", "each") or self.draw(st.integers(0, 3))]
             world.promise(KEEPER, world.load(version, *kept))
             world.promise(KEEPER, AwaitUnused(self.draw(st.sampled_from(sorted(world.library))), NOBODY))
         elif kind == "idle":
             world.promise(ROUTER, AwaitIdle(NOBODY))
+        elif kind == "retry" and world.records:
+            world.promise(KEEPER, again(world.records[self.draw(st.sampled_from(sorted(world.records)))]))
         elif kind == "look":
             world.promise(KEEPER, ReadInstances())
         elif live and kind == "wait":
@@ -140,7 +144,9 @@ def test_every_container_of_the_state_is_as_it_was_when_a_batch_that_changed_it_
         world.publish(f"b{number}")
     assert world.publish("c", id="three") != world.publish("c", id="three")  # A duplicate.
     world.tell(KEEPER, PauseWorkflow(WorkflowId("other"), paused=True))
+    world.tell(KEEPER, PauseWorkflow(None, paused=True))
     world.run("other", "d")
+    world.tell(KEEPER, PauseWorkflow(None, paused=False))
     world.put("e", phase="collected")
     world.put("e", phase="by_hand")
     world.publish("e")

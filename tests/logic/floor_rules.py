@@ -101,7 +101,7 @@ def _check_counts(floor: Floor) -> None:
 def check_at_rest(floor: Floor) -> None:
     """When every message has arrived: who could start has started, or has an agent on its way."""
     for waiting in floor.line:
-        if waiting.reserved is not None or _blocked(floor, waiting):
+        if floor.all_held or waiting.reserved is not None or _blocked(floor, waiting):
             continue
         for agent in floor.fleet:
             if not agent.kind.fits(waiting.need.capabilities):

@@ -297,10 +297,12 @@ class Machine:
                     self.timers[name, key] = (at, self._numbers, message)
                 case ClearTimer(key):
                     self.timers.pop((name, key), None)
-                case Save(finished):
+                case Save(finished, retried):
                     for record in finished:
                         assert record[0] not in self.records, f"S4: {record[0]} ended twice"
                         self.records[record[0]] = record
+                    for old, by in retried:
+                        self.records[old] = (*self.records[old][:-1], by)
                 case Broadcast(changes):
                     self.changes += changes
                 case _:

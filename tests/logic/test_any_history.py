@@ -35,7 +35,6 @@ from actors.model import (
     OutcomeKind,
     StopReason,
     Workflow,
-    WorkflowId,
 )
 from tests.logic.floor_rules import check_always, check_inherited, check_work
 from tests.logic.worlds import Action, World, group, on_data, task, workflow
@@ -197,8 +196,8 @@ class Story:
         live = [i for i in world.keeping_view() if i.status == "running"]
         kind = self.draw(st.sampled_from(["pause", "resume", "cancel", "priority", "priority", "resolve"]))
         if kind in ("pause", "resume"):
-            name = self.draw(st.sampled_from(names))
-            world.promise(KEEPER, PauseWorkflow(WorkflowId(name), kind == "pause"))
+            whom = self.draw(st.sampled_from([None, *names]))
+            world.promise(KEEPER, PauseWorkflow(whom, kind == "pause"))
         elif live:
             one = self.draw(st.sampled_from(live))
             if kind == "cancel":
@@ -214,8 +213,8 @@ class Story:
         """People let go of what they hold, actions hear again: then all that was accepted gets done."""
         world = self.world
         world.deaf.clear()
-        for name in world.definitions.workflows:
-            world.promise(KEEPER, PauseWorkflow(WorkflowId(name), paused=False))
+        for name in (None, *world.definitions.workflows):
+            world.promise(KEEPER, PauseWorkflow(name, paused=False))
         for _ in range(50):
             world.finish_all()
             unknown = [t.id for i in world.instances() for t in i.tasks if t.status == "unknown"]

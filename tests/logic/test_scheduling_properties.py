@@ -48,6 +48,8 @@ WORKFLOWS = (
     workflow("keyed", task("keyed", lock="{workflow.id}", capabilities=frozenset({"gpu"})), priority=3),
 )  # fmt: skip
 NAMES = tuple(str(w.id) for w in WORKFLOWS)
+HELD = (None, *map(WorkflowId, NAMES))
+"""What may be paused: the whole engine, or a workflow."""
 GROUPS = (group("wide", 2, "all"), group("gpu", 1, "gpu"), group("plain", 1, "cpu"))
 STEPS = st.sampled_from(
     ["run", "run", "run", "urgent", "end", "end", "fail", "lose", "leave", "cancel", "priority", "pause", "resume",
@@ -87,7 +89,7 @@ class Story:
                 message = Cancel(ids[number % len(ids)])
                 world.post(KEEPER, message if what == "cancel" else SetPriority(message.id, number % 9))
             case "pause" | "resume":
-                world.post(KEEPER, PauseWorkflow(WorkflowId(NAMES[number % len(NAMES)]), what == "pause"))
+                world.post(KEEPER, PauseWorkflow(HELD[number % len(HELD)], what == "pause"))
             case "time":
                 world.pass_ms(number % 130)
             case "read" | "read_one":
@@ -115,8 +117,8 @@ class Story:
 
     def drain(self) -> None:
         """Let everything come to its end: pauses are lifted, actions return, a person resolves."""
-        for name in NAMES:
-            self.world.post(KEEPER, PauseWorkflow(WorkflowId(name), paused=False))
+        for name in HELD:
+            self.world.post(KEEPER, PauseWorkflow(name, paused=False))
         for _ in range(1 + self.begun):
             self.world.finish_all()
             live: tuple[InstanceView, ...] = self.world.ask(KEEPER, ReadInstances(limit=10_000))

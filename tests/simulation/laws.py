@@ -99,11 +99,7 @@ class Laws:
                 if task in told.runs:
                     told.runs[task].own = priority
             case HoldWorkflow(workflow, held):
-                (told.held.add if held else told.held.discard)(workflow)
-                if held:
-                    freed_for = {task: told.line[task].workflow for task in told.reserved if task in told.line}
-                    for task in [task for task, other in freed_for.items() if other == workflow]:
-                        del told.reserved[task]
+                self._hold(workflow, held=held)
             case ReadQueues() | ExplainWaiting():
                 weigh(told)  # It looks at what everybody counts as, so it works that out.
             case MinRuntimeOver(attempt):
@@ -124,6 +120,18 @@ class Laws:
             told.agents[message.agent].hold = None
             told.not_freed(message.agent)
         told.reserved = {task: name for task, name in told.reserved.items() if task in told.line}
+
+    def _hold(self, workflow: str | None, *, held: bool) -> None:
+        """A pause gives back the agents that were being freed for what it holds."""
+        told = self.told
+        if workflow is None:
+            told.all_held = held
+        else:
+            (told.held.add if held else told.held.discard)(workflow)
+        if held:
+            freed_for = {task: told.line[task].workflow for task in told.reserved if task in told.line}
+            for task in [task for task, other in freed_for.items() if workflow in (None, other)]:
+                del told.reserved[task]
 
     def settled(
         self, effects: list[Effect], moves: list[Move], reserved: dict[TaskKey, AgentName], now: Instant
@@ -245,7 +253,8 @@ class Laws:
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
         rule("law 7", agent.hold is None or waits.rank <= agent.hold[1], lambda: f"{name} is held")
         rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
-        rule("limit", waits.workflow not in told.held, lambda: f"{waits.workflow} is held")
+        held = told.all_held or waits.workflow in told.held
+        rule("pause", not held, lambda: f"{job.task_id} starts and is paused")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
         own = [*told.runs.values(), *told.aside.values()]
         count = sum(r.job.workflow == waits.workflow for r in own)
@@ -269,7 +278,7 @@ class Laws:
             rule("S6", told.suspended() < len(told.agents), "too many are suspended")
         agent = told.agents[name]
         better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
-                  and agent.fits(w.job) and w.workflow not in told.held]  # fmt: skip
+                  and agent.fits(w.job) and not (told.all_held or w.workflow in told.held)]  # fmt: skip
         rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
         rule("law 2", self._urgent is not None, lambda: f"{job.task_id} gives way, and nobody decided so")
         told.preemptions += 1

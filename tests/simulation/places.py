@@ -44,7 +44,7 @@ def startable(told: Told, waits: Waits, *, idle: bool = True) -> bool:
     ``idle``: on an agent that is idle already; only for that aging counts.
     """
     workflow, rank = waits.workflow, waits.rank if idle else waits.priority
-    if workflow in told.held:
+    if told.all_held or workflow in told.held:
         return False
     if waits.task in told.reserved:
         return True

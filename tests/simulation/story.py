@@ -125,7 +125,7 @@ class Story:
         elif what < 7:
             self.run(names[pick(len(names))], ENTITIES[pick(len(ENTITIES))])
         elif what == 7:
-            self.ask(KEEPER, PauseWorkflow(WorkflowId(names[pick(len(names))]), paused=pick(2) == 1))
+            self.hold()
         elif what == 8 and self.observer.instances:
             newest = self.observer.instances[-1 - pick(min(8, len(self.observer.instances)))]
             self.ask(KEEPER, (Cancel(newest), AwaitInstance(newest, ReplyId(0)))[pick(2)])
@@ -137,6 +137,15 @@ class Story:
         elif self.observer.tasks:
             id_ = self.observer.tasks[-1 - pick(min(8, len(self.observer.tasks)))]
             self.ask(KEEPER, ExplainTask(id_))
+
+    def hold(self) -> None:
+        """A workflow is paused or goes on; now and then the whole engine, and not for long."""
+        names, pick = self.given.names, self.choices.pick
+        match pick(4):
+            case 3:
+                self.ask(KEEPER, PauseWorkflow(None, paused=pick(4) == 1))
+            case _:
+                self.ask(KEEPER, PauseWorkflow(WorkflowId(names[pick(len(names))]), paused=pick(2) == 1))
 
     def people(self) -> None:
         pick = self.choices.pick
@@ -201,8 +210,8 @@ class Story:
         storm = self.storm
         self.choices = Calm()
         storm.calm_down(self.choices)
-        for name in self.given.names:
-            self.ask(KEEPER, PauseWorkflow(WorkflowId(name), paused=False))
+        for name in (None, *map(WorkflowId, self.given.names)):
+            self.ask(KEEPER, PauseWorkflow(name, paused=False))
         resolved: set[str] = set()
         for _ in range(DRAIN_BOUND):
             if storm.deliver() or storm.pass_time():

@@ -144,6 +144,7 @@ class Told:
     """Suspended attempts that are being ended, with the locks that they still have."""
     agents: dict[AgentName, Agent] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
+    all_held: bool = False
     reserved: dict[TaskKey, AgentName] = field(default_factory=dict)
     """For whom an agent is being freed. No message says so: the scheduler's moves are watched for it."""
     kept_places: dict[AttemptId, tuple[WorkflowId, Priority]] = field(default_factory=dict)
@@ -237,6 +238,7 @@ def refill(told: Told, floor: Floor) -> None:
     """Take over what a rebuilt scheduler has gathered."""
     told.line = {w.job.attempt.task: _waits(w) for w in floor.line}
     told.held = {str(workflow) for workflow in floor.held}
+    told.all_held = floor.all_held
     locks = {task: lock for lock, task in floor.line.locks.holders.items()}
     told.ending = {attempt: locks.get(attempt.task) for attempt in floor.ending}
     told.runs = {task: _runs(running) for task, running in floor.running.items()}

@@ -1,0 +1,1 @@
+"""What may be typed after ``engine`` and at the shell: one tree, a module for each group of commands."""

@@ -1,0 +1,77 @@
+"""What looks into an engine's actors, and what speaks to one of them directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors import admission
+from actors.brief import brief
+from actors.effects import KEEPER, ROUTER, SCHEDULER
+from actors.errors import NotFoundError, RequestError
+from actors.generations import agent_names
+from actors.handles import ANSWER_S
+from actors.log import logger
+from actors.model import Json
+from actors.protocol import answers, is_unsafe, message_from, protocol_of
+from actors.queries import Queries
+from actors.shapes import meant, shown
+from actors.sketch import Bounds, sketch
+
+ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
+"""So much of an answer is given."""
+MAX_WAIT_S = 86_400
+
+
+class Insight(Queries):
+    """Raises ``NotFoundError`` for an actor that there is not."""
+
+    _gate: admission.Gate
+
+    def protocol(self, actor: str) -> list[dict[str, Json]]:
+        """Every message that the actor takes, as ``actors.protocol.protocol_of``; before the start too."""
+        return protocol_of(self._known(actor))
+
+    def actors(self) -> list[dict[str, Json]]:
+        """Every actor, also one that hangs: nobody is asked.
+
+        ``name``; ``state`` (``idle``, ``busy``, ``stopping``, ``halted``, ``taken out``);
+        ``inbox_depth``; ``handled``, messages dealt with; ``oldest_waiting_ms``, how long the oldest not
+        yet dealt with has been there, at least, and at most a fifth of a second longer;
+        ``restarts`` and ``generation``, logics made after the first; ``dead_letters``, messages that
+        nobody read; ``refused``, foreign ones; ``quarantined``, those that crashed it twice.
+        """
+        return self._running().supervisor.standings()
+
+    def send(
+        self,
+        actor: str,
+        message: str,
+        fields: Mapping[str, Json] | None = None,
+        *,
+        unsafe: bool = False,
+        timeout: float = ANSWER_S,
+    ) -> Json:
+        """Send any message of an actor's protocol, given by name and plain fields; return its answer as plain JSON.
+
+        None for a message that has no answer. What the engine's own parts tell each other could
+        forge an outcome: that takes ``unsafe``, is logged, and does what it says, whatever becomes
+        of the engine. Raises ``RequestError``, ``NotFoundError`` and ``RefusedError`` before
+        anything is sent, and ``TimeoutError`` when there is no answer within ``timeout`` seconds.
+        """
+        known = self._known(actor)
+        made = self._gate.message(message_from(known, message, fields, may_be_unsafe=unsafe))
+        if type(timeout) not in (int, float) or not 0 < timeout <= MAX_WAIT_S:
+            raise RequestError(f"timeout must be seconds, more than 0 and at most {MAX_WAIT_S:,}, not {shown(timeout)}")
+        parts = self._running()
+        if is_unsafe(known, type(made)):
+            logger().warning("unsafe message sent", actor=known, message=brief(made))
+        if answers(type(made)):
+            return sketch(self._ask(known, made, timeout), ANSWERED)
+        parts.hand_in(known, made)
+        return None
+
+    def _known(self, actor: object) -> str:
+        names: tuple[str, ...] = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in agent_names(self.definitions)])
+        if not isinstance(actor, str) or actor not in names:
+            raise NotFoundError(f"no actor {shown(actor)}{meant(actor, names)}")
+        return actor

@@ -1,0 +1,67 @@
+"""How a route answers, and what all routes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from actors import plain
+from actors.engine import Engine
+from actors.server.shapes.answers import Problem
+
+_MEANING: Mapping[int, str] = {
+    400: "Not acceptable as asked: a field, a value or the form of the request",
+    401: "Writing over TCP needs the token",
+    403: "Not from here: the Host, the Origin or the user is not ours",
+    404: "No such entity, workflow, instance, task or agent",
+    408: "The request did not come in time",
+    409: "Understood, but not allowed in the present state",
+    413: "The body is larger than is taken",
+    429: "Too much at once; try again after the time that Retry-After says",
+    503: "The engine is stopping, has failed, or does not answer",
+}
+EVERY = (400, 401, 403, 408, 413, 429, 503)
+
+
+def answer(value: Mapping[str, Any], status: int = 200) -> Response:
+    """JSON that ``plain`` made; it is not checked against the model of the route, the tests do that."""
+    return Response(plain.encoded(value), status, media_type="application/json")
+
+
+class Streamed(Response):
+    """An answer that comes in parts while the request's body is still read.
+
+    Starlette's own would read the body away, looking for the caller to hang up.
+    """
+
+    def __init__(self, parts: AsyncIterator[bytes], *, media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        del self.headers["content-length"]
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for part in self._parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def done() -> Response:
+    return answer({"ok": True})
+
+
+def problems(*also: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer beside its own, for OpenAPI."""
+    return {status: {"model": Problem, "description": _MEANING[status]} for status in sorted({*EVERY, *also})}
+
+
+async def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+Live = Annotated[Engine, Depends(_engine)]
+"""The engine, as a parameter of a route. A plain ``def`` route runs in a thread of the small pool."""

@@ -1,0 +1,77 @@
+"""How the engine is: health, counts, queues, agents, definitions."""
+
+from __future__ import annotations
+
+import os
+
+from fastapi import APIRouter, Request, Response
+
+from actors import __version__, plain
+from actors.errors import NotFoundError
+from actors.model import WorkflowId
+from actors.server.answers import Live, answer, problems
+from actors.server.shapes import answers as shapes
+from actors.words import did_you_mean
+
+router = APIRouter(tags=["state"])
+
+
+@router.get("/health", response_model=shapes.Health, responses=problems())
+async def health(engine: Live) -> Response:
+    """Whether the engine lives. 503 when it has stopped itself because of a fault inside. Asks no actor."""
+    return answer({"status": "ok"}) if engine.state != "failed" else answer({"status": "failed"}, 503)
+
+
+@router.get("/ready", response_model=shapes.Ready, responses=problems())
+async def ready(engine: Live) -> Response:
+    """Whether it accepts events: 503 while it starts, stops or has failed. Asks no actor."""
+    state = engine.state
+    return answer({"ready": state == "running", "state": state}, 200 if state == "running" else 503)
+
+
+@router.get("/version", response_model=shapes.Version, responses=problems())
+async def version(engine: Live, request: Request) -> Response:
+    """Which program runs, by which definitions, since when."""
+    return answer(
+        {
+            "version": __version__,
+            "definitions": engine.definitions.folder,
+            "definitions_version": getattr(engine, "version", None),
+            "pid": os.getpid(),
+            "started_at": request.app.state.started_at,
+        }
+    )
+
+
+@router.get("/stats", response_model=shapes.Stats, responses=problems())
+def stats(engine: Live) -> Response:
+    """Counts, queue depths by priority, agents by state, preemptions, latencies and wasted work."""
+    return answer(engine.stats())
+
+
+@router.get("/queues", response_model=shapes.Queues, responses=problems())
+def queues(engine: Live) -> Response:
+    """What waits for an agent, by priority."""
+    return answer({"items": engine.queues()})
+
+
+@router.get("/agents", response_model=shapes.Agents, responses=problems())
+def agents(engine: Live) -> Response:
+    """Every agent, and the task it runs."""
+    return answer({"items": engine.agents()})
+
+
+@router.get("/definitions", response_model=shapes.Workflows, responses=problems())
+async def definitions(engine: Live) -> Response:
+    """Every workflow that is loaded."""
+    return answer({"items": plain.definitions(engine.definitions)})
+
+
+@router.get("/definitions/{workflow}", response_model=shapes.Workflow, responses=problems(404))
+async def definition(workflow: str, engine: Live) -> Response:
+    """One workflow with its tasks and what each waits for."""
+    known = engine.definitions.workflows
+    found = known.get(WorkflowId(workflow))
+    if found is None:
+        raise NotFoundError(f"no workflow '{workflow}'{did_you_mean(workflow, [str(id) for id in known])}")
+    return answer(plain.workflow(found))

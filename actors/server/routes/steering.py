@@ -1,0 +1,48 @@
+"""Changing what the engine does: cancel, reprioritise, pause, resume."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from actors.server.answers import Live, answer, done, problems
+from actors.server.routes.instances import Timeout
+from actors.server.shapes import answers as shapes
+from actors.server.shapes import asked
+from actors.server.waits import Waits
+
+router = APIRouter(tags=["steering"])
+
+
+@router.post("/cancel", response_model=shapes.Done, responses=problems(404, 409))
+def cancel(what: asked.ById, engine: Live) -> Response:
+    """Cancel an unfinished instance, or the instance of a task. What runs of it is told to stop."""
+    engine.cancel(what.id)
+    return done()
+
+
+@router.post("/priority", response_model=shapes.Done, responses=problems(404, 409))
+def set_priority(wanted: asked.NewPriority, engine: Live) -> Response:
+    """Replace the priority of an instance's tasks or of one task, waiting or running."""
+    engine.set_priority(wanted.id, wanted.priority)
+    return done()
+
+
+@router.post("/pause", response_model=shapes.Done, responses=problems(404))
+def pause(what: asked.OfWorkflow, engine: Live) -> Response:
+    """Start no task, of this workflow or at all, until resume; what runs goes on."""
+    engine.pause(what.workflow)  # type: ignore[arg-type]
+    return done()
+
+
+@router.post("/resume", response_model=shapes.Done, responses=problems(404))
+def resume(what: asked.OfWorkflow, engine: Live) -> Response:
+    """Undo pause."""
+    engine.resume(what.workflow)  # type: ignore[arg-type]
+    return done()
+
+
+@router.post("/wait-idle", response_model=shapes.WaitedIdle, responses=problems())
+async def wait_idle(request: Request, timeout_s: Timeout = 30.0) -> Response:
+    """Wait until nothing accepted is left undone, timed events included; at most ``timeout_s``."""
+    waits: Waits = request.app.state.waits
+    return answer({"idle": await waits.idle(timeout_s)})

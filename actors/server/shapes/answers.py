@@ -1,0 +1,259 @@
+"""What the control API gives. The values are made by ``actors.plain`` and are not checked again here.
+
+That both agree is what the tests of the API see to, for every route.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from actors.model import EntityStatus, InstanceStatus, Isolation, OutcomeKind, StopReason, TaskStatus, Trigger
+
+Seconds = Annotated[float, Field(description="UTC seconds since the epoch")]
+Ms = Annotated[float, Field(description="milliseconds")]
+Level = Annotated[int, Field(ge=0, description="0 is the most important")]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Fault(Answer):
+    code: str = Field(description="for programs: not_found, refused, request, overloaded, ...")
+    message: str = Field(description="one sentence for people, with what to do")
+    retry_after_s: float | None = None
+    accepted: int | None = Field(None, description="with overloaded: how many at the front were accepted")
+    faults: list[dict[str, Any]] | None = Field(None, description="with definitions: file, line, column, path, message")
+
+
+class Problem(Answer):
+    """Every answer that is not 2xx."""
+
+    error: Fault
+
+
+class Done(Answer):
+    """It was done."""
+
+    ok: bool = True
+
+
+class Health(Answer):
+    status: str = Field(description="ok, or failed when the engine stopped itself")
+
+
+class Ready(Answer):
+    ready: bool
+    state: str = Field(description="new, starting, running, stopping, stopped or failed")
+
+
+class Version(Answer):
+    version: str = Field(description="of the engine's program")
+    definitions: str | None = Field(None, description="the definitions folder")
+    definitions_version: str | None = Field(None, description="the hash of the definitions that are loaded")
+    pid: int
+    started_at: Seconds
+
+
+class ErrorText(Answer):
+    type: str
+    message: str
+    traceback: str
+
+
+class Attempt(Answer):
+    number: int
+    agent: str | None
+    outcome: OutcomeKind | None = Field(description="null while it runs or is suspended")
+    reason: StopReason | None = Field(description="what it was asked to stop for, if it was")
+    ready_at: Seconds
+    started_at: Seconds | None = Field(description="its action's first line")
+    ended_at: Seconds | None
+    waited_ms: Ms | None
+    ran_ms: Ms | None
+    error: ErrorText | None
+    killed: bool
+
+
+class Progress(Answer):
+    fraction: float
+    text: str
+
+
+class Task(Answer):
+    id: str
+    task: str = Field(description="its id in the workflow")
+    action: str = Field(description="the action's name, or the command's program")
+    status: TaskStatus
+    priority: Level
+    result: Any
+    error: ErrorText | None
+    retries: int
+    max_retry: int
+    preemptions: int
+    infra_losses: int
+    progress: Progress | None
+    checkpoint: Any
+    attempts: list[Attempt]
+
+
+class TaskAlone(Task):
+    instance_id: str
+    workflow: str
+    entity_id: str
+
+
+class InstanceHead(Answer):
+    id: str
+    workflow: str
+    entity_id: str
+    status: InstanceStatus
+    priority: Level
+    created_at: Seconds
+    completed_at: Seconds | None
+    merged: int = Field(description="how many events it stands for")
+    version: str | None = Field(description="the hash of the definitions it runs by")
+    retry_of: str | None = Field(description="the instance that this one repeats")
+    retried_by: str | None = Field(description="the instance that repeats this one")
+
+
+class Instance(InstanceHead):
+    tasks: list[Task]
+
+
+class Instances(Answer):
+    items: list[Instance]
+    next_cursor: str | None = Field(description="what to pass as cursor for the page after; null: there is none")
+
+
+class Tasks(Answer):
+    items: list[TaskAlone]
+    next_cursor: str | None
+
+
+class Waited(Answer):
+    ended: bool = Field(description="false: the time was over first; ask again. True too when a task is unknown")
+    instance: Instance
+
+
+class WaitedIdle(Answer):
+    idle: bool = Field(description="false: the time was over first; ask again")
+
+
+class Entity(Answer):
+    id: str
+    name: str
+    phase: str
+    status: EntityStatus
+    priority: Level
+    last_processed_at: Seconds | None
+    data: Any
+
+
+class Entities(Answer):
+    items: list[Entity]
+    next_cursor: str | None
+
+
+class Receipt(Answer):
+    event_id: str
+    instances: list[str] = Field(description="what it started or merged into, the most important first")
+    duplicate: bool = Field(description="an event of the same id was accepted before; the rest is the first one's")
+
+
+class LineFault(Answer):
+    line: int = Field(description="from 1; empty lines count")
+    error: Fault
+
+
+class BatchSummary(Answer):
+    accepted: int
+    duplicates: int = Field(description="of the accepted: events whose id was accepted before")
+    rejected: int
+    errors: list[LineFault] = Field(description="the first 100 of the rejected")
+
+
+class Queue(Answer):
+    priority: Level
+    depth: int
+    oldest_ms: Ms
+
+
+class Queues(Answer):
+    items: list[Queue]
+
+
+class Agent(Answer):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    state: str
+    incarnation: int
+    capabilities: list[str]
+    task: str | None = Field(description="the id of the task it runs")
+
+
+class Agents(Answer):
+    items: list[Agent]
+
+
+class Why(Answer):
+    model_config = ConfigDict(extra="allow")
+
+    task_id: str
+    status: TaskStatus
+    why: str = Field(description="in words")
+
+
+class Stats(Answer):
+    """What ``Engine.stats`` says."""
+
+    model_config = ConfigDict(extra="allow")
+
+    events: dict[str, Any]
+    queues: dict[str, Any]
+    agents: dict[str, Any]
+    entities: int
+    instances: dict[str, int]
+    tasks: dict[str, int]
+    preemptions: int
+    latency_ms: dict[str, float | None]
+    ran_ms: Ms
+    wasted_ms: Ms
+
+
+class TaskDefinition(Answer):
+    id: str
+    name: str
+    action: str | None
+    run: list[str] | None
+    depends_on: list[str]
+    timeout_ms: int
+    retry: int
+    priority: Level | None
+    capabilities: list[str]
+    isolation: Isolation
+    preemptible: bool
+    preempts: bool
+
+
+class WorkflowHead(Answer):
+    id: str
+    name: str
+    trigger: Trigger
+    trigger_event: str
+    phase: str | None
+    when: str | None
+    priority: Level
+    max_concurrent: int | None
+    task_count: int
+
+
+class Workflow(WorkflowHead):
+    tasks: list[TaskDefinition]
+
+
+class Workflows(Answer):
+    items: list[WorkflowHead]
