@@ -136,6 +136,9 @@ class Assembly:
             self._close(each)
             raise
         self.benches.add(definitions.version, runners)
+        if self._stopping:  # Who closes the runners may not have seen these.
+            self._close(self.benches.remove(definitions.version))
+            raise EngineStopped("the engine is stopping; nothing was loaded")
         self.generations.library[definitions.version] = definitions
 
     def remove_version(self, version: str) -> None:

@@ -34,7 +34,7 @@ class Lifecycle:
         with self._guard:
             if self._state != "new":
                 raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self.definitions, self._given, self._store, self._subscribers)
+            parts = Assembly(self._first(), self._given, self._store, self._subscribers)
             self._state = "starting"
             try:
                 parts.start()
@@ -44,6 +44,10 @@ class Lifecycle:
             self._parts = parts
             self._state = "running"
         return self
+
+    def _first(self) -> Definitions:
+        """The definitions as they are to run."""
+        return self.definitions
 
     def stop(self, grace: float = 5.0) -> list[str]:
         """Stop it; return the names of what is still running (a thread that ignores its stop).

@@ -115,6 +115,25 @@ class Receipt:
     """For each instance, its revision when this event merged into it: engine-internal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload has changed: workflows by id, settings by name."""
+
+    version: str
+    previous: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    """Whose definition is another one."""
+    removed: tuple[str, ...]
+    """They start no more; their instances go on, below the limit that they had."""
+    code_changed: bool
+    """Actions' files are others."""
+    settings: tuple[str, ...]
+    """In force from now on."""
+    at_next_start: tuple[str, ...]
+    """Changed as well, and taken only when an engine starts."""
+
+
 class ChangeType(StrEnum):
     """The kinds of state change that ``subscribe`` tells of."""
 

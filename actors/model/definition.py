@@ -221,5 +221,7 @@ class Definitions:
     """The definitions folder, absolute; None for definitions that came as a dict."""
     trusted: bool = False
     """True for a folder: actions may be ``module:function`` below it, and commands may run."""
+    file: str | None = None
+    """The name of the one definition file of the folder that was read; None: all of them."""
     version: str = ""
     """A hash of what was read: of the folder's definitions and code, or of the dict."""
