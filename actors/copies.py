@@ -68,9 +68,9 @@ class Copies:
 
     def close(self) -> None:
         """Remove them all."""
-        self.clear()
-        if self._own and self._root is not None:
+        if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
+        if self._own:
             self._root = None
 
 

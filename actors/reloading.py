@@ -5,13 +5,13 @@ what starts later is of the newest. A version goes when nothing is of it any mor
 for them every version is a copy of the definitions folder as it was loaded. Without one the first
 version is the folder itself: its processes have imported its modules by the time they are
 changed, but what it imports late, and commands that it runs, are those of the day; later ones are
-copied to a temporary folder.
+copied to a temporary folder. To an action its ``__file__`` is always in the folder itself, so that
+it finds there what it reads and writes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from actors.assembly import Assembly
 from actors.copies import Copies
 from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER
-from actors.errors import DefinitionError, EngineError, Fault, RefusedError, RequestError
+from actors.errors import DefinitionError, EngineError, RefusedError, RequestError
 from actors.log import logger
 from actors.messages import AdoptDefinitions, AwaitUnused
 from actors.model import Definitions, Settings, Workflow
@@ -54,8 +54,6 @@ class Reloading:
         self._override = override
         self._copies = Copies(folder)
         self._copies_first = folder is not None
-        self._origins: dict[str, str] = {}
-        """By version, the folder that was copied, as it was named."""
         self._lock = threading.Lock()
         self._sweepers: list[threading.Thread] = []
         self.newest: Definitions | None = None
@@ -76,13 +74,13 @@ class Reloading:
             self._copies.clear()
             copy = self._copies.take(Path(first.folder), only=first.file or "")
             # Else it was changed since it was read.
-            self._origins[copy.version] = first.folder
-            first = moved(first, copy.folder) if copy.version == first.version else self._copied(first)
+            known = copy.version == first.version
+            first = run_from(first, first.folder, copy.folder) if known else self._copied(first)
         self.newest = first
         return first
 
     def reload(self, parts: Assembly, source: Source | None) -> tuple[Definitions, Reloaded]:
-        """Put other definitions in force; what they are, with the folder where they are, and what they change."""
+        """Put other definitions in force; what they are, and what they change. See ``Engine.reload``."""
         with self._lock:
             before = self.newest
             assert before is not None
@@ -104,7 +102,7 @@ class Reloading:
                 self._source = source
             if newest.version != before.version:
                 parts.tell(KEEPER, AwaitUnused(before.version, parts.desk.expect(_Sweep(self, parts, before.version))))
-            return dataclasses.replace(self.newest, folder=self._where(found)), shown
+            return self.newest, shown
 
     def close(self) -> None:
         """The engine has stopped."""
@@ -134,15 +132,9 @@ class Reloading:
         try:
             found = self._override(load(copy.folder / only, actions=self._given, shown=str(path)))
         except DefinitionError:
-            if copy.version not in self._origins:
-                self._copies.drop(copy.version)
+            self._copies.drop(copy.version)
             raise
-        self._origins[copy.version] = str(folder)
-        return dataclasses.replace(found, version=copy.version)
-
-    def _where(self, found: Definitions) -> str | None:
-        """The folder that its author knows."""
-        return found.folder if found.version not in self._origins else os.path.realpath(self._origins[found.version])
+        return dataclasses.replace(run_from(found, str(folder.resolve()), copy.folder), version=copy.version)
 
     def _add(self, parts: Assembly, found: Definitions) -> None:
         if len(parts.generations.library) >= MAX_VERSIONS:
@@ -152,19 +144,9 @@ class Reloading:
             )
         try:
             parts.add_version(found)
-        except DefinitionError as error:
-            self._copies.drop(found.version)
-            raise DefinitionError([self._renamed(fault, found) for fault in error.faults]) from None
-        except EngineError:
+        except (DefinitionError, EngineError):
             self._copies.drop(found.version)
             raise
-
-    def _renamed(self, fault: Fault, found: Definitions) -> Fault:
-        """The fault in the file that its author knows."""
-        copy = found.folder
-        if copy is None or found.version not in self._origins or not fault.file.startswith(copy):
-            return fault
-        return dataclasses.replace(fault, file=self._origins[found.version] + fault.file[len(copy) :])
 
     def sweep(self, parts: Assembly, version: str) -> None:
         """Nothing is of this version any more; called where nothing may block."""
@@ -183,16 +165,15 @@ class Reloading:
     def _remove(self, parts: Assembly, version: str) -> None:
         parts.remove_version(version)
         self._copies.drop(version)
-        self._origins.pop(version, None)
 
 
-def moved(definitions: Definitions, folder: Path) -> Definitions:
-    """The same, with its files in another folder."""
+def run_from(definitions: Definitions, folder: str, copy: Path) -> Definitions:
+    """These definitions of a folder, with the code of its copy."""
     actions = {
-        name: spec if spec.folder is None else dataclasses.replace(spec, folder=str(folder.resolve()))
+        name: spec if spec.folder is None else dataclasses.replace(spec, folder=folder)
         for name, spec in definitions.actions.items()
     }
-    return dataclasses.replace(definitions, actions=actions, folder=str(folder.resolve()))
+    return dataclasses.replace(definitions, actions=actions, folder=folder, copy=str(copy.resolve()))
 
 
 def _path(source: str | Path | Definitions) -> Path:

@@ -219,6 +219,8 @@ class Definitions:
     """Every action that a task names, by that name."""
     folder: str | None = None
     """The definitions folder, absolute; None for definitions that came as a dict."""
+    copy: str | None = None
+    """The copy of the folder that its code is run from; None: the folder itself."""
     trusted: bool = False
     """True for a folder: actions may be ``module:function`` below it, and commands may run."""
     file: str | None = None

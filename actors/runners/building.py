@@ -31,8 +31,8 @@ def build_runners(
     if used & {Isolation.PROCESS, Isolation.COMMAND}:
         from actors.runners.processes import ProcessRunner
 
-        folder = definitions.folder
         specs = _process_actions(definitions)
+        folder = None if definitions.folder is None else (definitions.folder, definitions.copy)
         workers = ProcessRunner(specs, clock=clock, paths=sys.path, folder=folder, max_bytes=max_bytes)
         runners[Isolation.PROCESS] = runners[Isolation.COMMAND] = workers
     return runners

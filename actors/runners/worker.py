@@ -189,7 +189,7 @@ class Worker:
 
     def _action(self, job: Job, control: Control) -> Callable[[Any], Any] | ErrorInfo:
         if job.task.run is not None:
-            return Program(job, control, folder=self._setup.folder, max_bytes=self._setup.max_bytes)
+            return Program(job, control, folders=self._setup.folders(), max_bytes=self._setup.max_bytes)
         name = job.task.action or ""
         found = self._actions.functions.get(name) or self._actions.faults.get(name)
         return found or ErrorInfo("Unloadable", f"no action {name!r} is known to this worker", retryable=False)

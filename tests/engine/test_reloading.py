@@ -28,6 +28,7 @@ def act(ctx):
     if ctx.attempt == 1 and ctx.params.get("fails"):
         raise ValueError("the first time")
     import late
+    Path(__file__).with_name("written").touch()
     return [VALUE, neighbour.VALUE, late.VALUE, ctx.attempt]
 """
 
@@ -117,6 +118,7 @@ def test_what_had_begun_ends_by_its_own_code_retries_too_and_what_starts_has_the
     results = [ended(engine, id).tasks[0].result for id in (old, new)]
 
     assert results == [["old", "old", "old", 2], ["new", "new", "new", 2]]
+    assert (folder.path / "written").exists()
     assert [engine.instance(id).version for id in (old, new)] == [first, changed.version]
     assert (changed.changed, changed.code_changed, changed.previous) == ((), True, first)
     assert gone(tmp_path / "versions" / first)
@@ -267,10 +269,10 @@ def test_without_a_folder_for_copies_the_first_version_is_the_folder_and_later_o
         folder.open()
         result = ended(engine, old).tasks[0].result
 
-    assert first.folder == engine.definitions.folder == os.path.realpath(folder.path)
+    assert (first.copy, first.folder) == (None, os.path.realpath(folder.path))
     assert result[:2] == ["old", "old"]  # What it imports late is what the file says by then.
-    assert newest.folder is not None
-    assert not Path(newest.folder).exists()
+    assert newest.copy is not None
+    assert not Path(newest.copy).exists()
 
 
 def test_versions_in_use_are_bounded(folder: Folder, run: Callable[..., Engine]) -> None:
