@@ -37,6 +37,11 @@ class Doors:
         return self._data.listens_at
 
     @property
+    def history(self) -> Path:
+        """What was typed in shells."""
+        return self._data.history
+
+    @property
     def url(self) -> str | None:
         """Where a browser finds it, if HTTP over TCP is served."""
         return self._control.url

@@ -24,6 +24,8 @@ class Plan:
     speed: float = 1.0
     skip_gaps: float | None = None
     shell: bool = False
+    keep_going: bool = False
+    """The shell's script goes on after an error."""
     grace: float = 10.0
     """Seconds that running tasks may go on when the engine is told to stop."""
     json: bool = False

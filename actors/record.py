@@ -16,9 +16,11 @@ that were lost, as many as its detail's ``lost`` says.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from actors.views import StateChanged
+from actors.errors import RequestError
+from actors.views import ChangeType, Moment, StateChanged
 
 _FIELDS = (
     ("entity", "entity_id"),
@@ -46,3 +48,13 @@ def line_of(change: StateChanged) -> bytes:
             fields[name] = value
     # A name may hold half of a surrogate pair, which UTF-8 has no form for.
     return _encode(fields).encode(errors="backslashreplace") + b"\n"
+
+
+def change_of(fields: Mapping[str, Any]) -> StateChanged:
+    """Return the change that a line of a record, read as JSON, tells of. Raises ``RequestError``."""
+    given = {attribute: fields[name] for name, attribute in _FIELDS if name in fields}
+    try:
+        at = Moment(fields["ns"], fields["utc"])
+        return StateChanged(fields["sequence"], ChangeType(fields["type"]), at, **given)
+    except (KeyError, ValueError, TypeError) as error:
+        raise RequestError(f"this is no line of a record: {error}") from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +27,9 @@ from actors.printer import Printer
 from actors.recorder import ROOM, Recorder
 from actors.renewal import Renewal
 from actors.replay import Progress, replay
-from actors.shell import Shell, completions
+from actors.shell.attaching import Attached, Attachment
 from actors.status import Status
 from actors.teller import Teller
-from actors.terminal import Lines, lines_from
 from actors.ticks.files import TickFile
 
 CHECK_SECONDS = 1.0
@@ -59,6 +57,8 @@ class ReplayOver:
 @dataclass(frozen=True, slots=True)
 class ShellLeft:
     quit: bool
+    status: Status
+    """Of the first line that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,12 @@ class Session:
         self._doors: Doors | None = None
         self._recorder = Recorder(plan.record, self._teller.complain) if plan.record is not None else None
         self._threads: list[threading.Thread] = []
-        self._lines: Lines | None = None
+        self._shell: Attachment | None = None
         self._stop_replay = threading.Event()
         self._stopping = False
         self._signals = 0
+        self._script = Status.OK
+        """Of the shell's first line that failed, where it was a script."""
         self._wrong = False
         """Something could not be done that the exit status must tell."""
 
@@ -147,7 +149,9 @@ class Session:
             raise broken
         if isinstance(last, Signalled) and last.number == signal.SIGINT:
             return Status.INTERRUPTED
-        return Status.FAILED if self._wrong or left or isinstance(last, OutputGone) else Status.OK
+        if self._wrong or left or isinstance(last, OutputGone):
+            return Status.FAILED
+        return self._script
 
     def _start(self) -> None:
         try:
@@ -188,20 +192,35 @@ class Session:
             self._beside("replay", self._replay, plan.replay)
         if plan.shell:
             waited_for.add(ShellLeft)
+            self._shell = self._attach()
             self._beside("shell", self._run_shell)
         if not waited_for and plan.until_idle:
             self._beside("idle", self._wait_idle)
         while True:
             match self._next_occasion():
-                case ReplayOver() | ShellLeft(quit=False) as over:
+                case ReplayOver() | ShellLeft() as over:
+                    if isinstance(over, ShellLeft):
+                        self._script = over.status
+                        if over.quit:
+                            return over
                     # Only when nothing more can come in does idleness mean the end.
                     waited_for.discard(type(over))
                     if not waited_for:
                         self._beside("idle", self._wait_idle)
                 case HungUp():
                     self._renewal.ask()
+                case Signalled(signal.SIGINT) if self._shell is not None and self._shell.interrupt():
+                    # It was meant for the command that the shell was at.
+                    self._signals -= 1
                 case last:
                     return last
+
+    def _attach(self) -> Attachment:
+        """The shell on this engine, through the same door as all others."""
+        assert self._doors is not None, "a shell needs a data directory"
+        assert self._doors.socket is not None
+        to = Attached(self._doors.socket, self._doors.history, own=True, keep_going=self._plan.keep_going)
+        return Attachment(to, say=self._printer.line, complain=self._printer.note)
 
     def _next_occasion(self) -> Occasion:
         while True:
@@ -253,11 +272,9 @@ class Session:
         self._wrong = self._wrong or progress.skipped > 0
 
     def _run_shell(self) -> Occasion:
-        with lines_from(sys.stdin.fileno(), completions(self._engine)) as lines:
-            self._lines = lines
-            wrong, left_by_quit = Shell(self._engine, say=self._printer.line, complain=self._printer.note).run(lines)
-            self._wrong = self._wrong or (wrong > 0 and not lines.interactive)
-            return ShellLeft(quit=left_by_quit or lines.interactive)
+        assert self._shell is not None
+        status, left_by_quit = self._shell.run()
+        return ShellLeft(left_by_quit, status)
 
     def _name_unknown(self, stats: Mapping[str, Any]) -> None:
         """Name the tasks that a person must settle, before the engine is gone."""
@@ -275,8 +292,8 @@ class Session:
         self._stopping = True
         self._notifier.stopping()
         self._stop_replay.set()
-        if self._lines is not None:
-            self._lines.close()
+        if self._shell is not None:
+            self._shell.close()
         with contextlib.suppress(EngineError, TimeoutError):
             running = [agent["task"] for agent in self._engine.agents() if agent["task"] is not None]
             if running:

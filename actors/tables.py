@@ -7,40 +7,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actors.log import utc_text
-from actors.model import NS_PER_MS, Entity, TaskStatus
 from actors.narration import one_line
-from actors.views import AttemptView, InstanceView, TaskView
 
 MAX_SHOWN = 200
 """Characters of one value."""
-
-
-def entity_row(entity: Entity) -> dict[str, Any]:
-    fields = ("id", "name", "phase", "status", "priority")
-    last = None if entity.last_processed is None else utc_text(entity.last_processed)
-    return {**{name: getattr(entity, name) for name in fields}, "last_processed": last, "data": entity.data}
-
-
-def instance_row(instance: InstanceView) -> dict[str, Any]:
-    done = sum(1 for task in instance.tasks if task.status is TaskStatus.COMPLETED)
-    fields = ("id", "workflow", "entity_id", "status", "priority")
-    return {**{name: getattr(instance, name) for name in fields}, "tasks": f"{done}/{len(instance.tasks)}"}
-
-
-def task_row(task: TaskView) -> dict[str, Any]:
-    error = f"{task.error.type}: {task.error.message}" if task.error else None
-    fields = ("id", "status", "priority", "retries", "preemptions", "result")
-    return {**{name: getattr(task, name) for name in fields}, "error": error}
-
-
-def attempt_row(attempt: AttemptView) -> dict[str, Any]:
-    fields = ("number", "agent", "outcome", "reason", "killed")
-    took = attempt.ended.ns - attempt.started.ns if attempt.ended and attempt.started else None
-    return {
-        **{name: getattr(attempt, name) for name in fields},
-        "ms": None if took is None else round(took / NS_PER_MS, 1),
-    }
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -51,6 +21,12 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "  ".join(_padded(text, width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells
     ]
+
+
+def facts(values: Mapping[str, Any]) -> list[str]:
+    """Return one thing as lines: a name, and what it is."""
+    width = max((width_of(name) for name in values), default=0)
+    return [f"{_padded(name, width)}  {text_of(value)}" for name, value in values.items()]
 
 
 def text_of(value: Any) -> str:

@@ -1,8 +1,10 @@
-"""A line of text to words, and words to values.
+"""A line of text to commands, their words, and words to values.
 
-Words are parted by spaces; quotes keep a word together and make a value text. An unquoted value
-reads as in our YAML: 10.9 is a number, true is true, 000003 stays text. A value that begins with
-[ or { is JSON. What follows # is a comment.
+    inject DATA_READY 000003 priority=0 price=10.9 note="limit up"; wait 10   # a comment
+
+Words are parted by spaces and commands by semicolons; quotes keep a word together and make a
+value text. An unquoted value reads as in our YAML: 10.9 is a number, true is true, 000003 stays
+text. A value that begins with [ or { is JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ from actors.reading.json_text import read_json
 from actors.reading.nodes import Unreadable
 from actors.reading.scalars import resolve
 
+MAX_LINE_CHARS = 2_000_000
+"""Room for the largest data an event may carry, written with escapes."""
+TOO_LONG = "put data into a file and say --data @FILE"
+
 
 class Word(NamedTuple):
     """One word of a line; ``key`` is what stands before an unquoted =."""
@@ -28,12 +34,25 @@ class Word(NamedTuple):
     """The value (all of it without a key) was in quotes, at least in part."""
 
 
-def split(line: str) -> list[Word]:
-    """Part a line into words. Raises ``RequestError`` for an open quote or broken JSON."""
-    reader, words = _Reader(line), []
+def split(line: str) -> list[list[Word]]:
+    """Part a line into commands, each a list of words; none of them is empty.
+
+    Raises ``RequestError`` for an open quote, broken JSON, or a line that is too long.
+    """
+    if len(line) > MAX_LINE_CHARS:
+        raise RequestError(f"the line has {len(line)} characters; at most {MAX_LINE_CHARS} are read; {TOO_LONG}")
+    reader = _Reader(line)
+    commands: list[list[Word]] = [[]]
     while (word := reader.word()) is not None:
-        words.append(word)
-    return words
+        if word == _END:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return [command for command in commands if command]
+
+
+_END = Word("", "")
+"""A semicolon: no word of a line has an empty key."""
 
 
 class _Reader:
@@ -47,9 +66,12 @@ class _Reader:
             self._at += 1
         if self._peek() in ("", "#"):
             return None
+        if self._peek() == ";":
+            self._at += 1
+            return _END
         key: str | None = None
         text, quoted = "", False
-        while (character := self._peek()) and not character.isspace():
+        while (character := self._peek()) and not character.isspace() and character != ";":
             if character in "'\"":
                 text += self._quoted()
                 quoted = True
@@ -91,7 +113,7 @@ class _Reader:
             _, self._at = JSONDecoder().raw_decode(self._line, begin)
         except (JSONDecodeError, RecursionError) as error:
             raise RequestError(f"what begins at column {begin + 1} is not JSON: {error}") from None
-        if self._peek() and not self._peek().isspace():
+        if self._peek() and not self._peek().isspace() and self._peek() != ";":
             raise RequestError(f"column {self._at + 1}: a space must follow the JSON")
         return self._line[begin : self._at]
 
@@ -121,5 +143,7 @@ def json_value(text: str) -> Json:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name[:80], list(known), 1)
+    close = difflib.get_close_matches(name[:80], list(known), 3)
+    # Of words that are equally close the one with the same letters was meant: two of them were swapped.
+    close.sort(key=lambda each: sorted(each) != sorted(name))
     return f"; did you mean '{close[0]}'?" if close else ""

@@ -59,6 +59,7 @@ from actors.commands.options import debug_option, folder_of
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Serve HTTPS: its key, PEM.")
 @click.option("--plaintext", is_flag=True, help="On an address that others can reach, do without TLS on purpose.")
 @click.option("--shell", is_flag=True, help="Read commands from the terminal or a pipe; 'help' lists them.")
+@click.option("--keep-going", is_flag=True, help="Let the shell's script go on after an error.")
 @click.option(
     "--grace",
     type=click.FloatRange(min=0),
@@ -83,6 +84,8 @@ def start(**options: Any) -> int:
     for name in ("speed", "skip_gaps"):
         if options[name] is not None and options["replay"] is None:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --replay")
+    if options["keep_going"] and not options["shell"]:
+        raise click.UsageError("--keep-going goes with --shell")
     from actors.data_dir import default_path
     from actors.definitions import load
     from actors.log import LogFormat, start_logging, stop_logging
@@ -110,6 +113,7 @@ def start(**options: Any) -> int:
         skip_gaps=options["skip_gaps"],
         record=options["record"],
         shell=options["shell"],
+        keep_going=options["keep_going"],
         grace=options["grace"],
         json=options["log_format"] == LogFormat.JSON,
         verbose=options["verbose"],

@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from actors import __version__
 from actors.engine import Engine
 from actors.server.problems import answer_errors
-from actors.server.routes import entities, events, instances, state, steering
+from actors.server.routes import changes, entities, events, instances, state, steering
+from actors.server.stream import Changes
 from actors.server.waits import Waits
 
-ROUTERS = (state.router, events.router, entities.router, instances.router, steering.router)
+ROUTERS = (state.router, events.router, entities.router, instances.router, steering.router, changes.router)
 
 
 def make_app(engine: Engine) -> FastAPI:
@@ -28,6 +29,7 @@ def make_app(engine: Engine) -> FastAPI:
     )
     app.state.engine = engine
     app.state.waits = Waits(engine)
+    app.state.changes = Changes(engine)
     app.state.started_at = time.time()
     answer_errors(app)
     for router in ROUTERS:

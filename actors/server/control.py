@@ -7,6 +7,7 @@ from actors.data_dir import DataDir, read_token
 from actors.engine import Engine
 from actors.server.app import make_app
 from actors.server.serving import Listener, Serving
+from actors.server.stream import Changes
 
 
 class Control:
@@ -26,7 +27,9 @@ class Control:
                 listeners[0].socket.close()
                 raise
             listeners.append(Listener(tcp, local=False))
-        self._serving = Serving(make_app(engine), listeners)
+        app = make_app(engine)
+        self.changes: Changes = app.state.changes
+        self._serving = Serving(app, listeners, end=self.changes.close)
 
     @property
     def url(self) -> str | None:

@@ -13,7 +13,7 @@ import functools
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -39,8 +39,17 @@ class Listener(NamedTuple):
 class Serving:
     """Serves ``app`` on these sockets, which are its own from now on, from ``start`` to ``stop``."""
 
-    def __init__(self, app: Any, listeners: Sequence[Listener], *, name: str = "engine-api") -> None:
+    def __init__(
+        self,
+        app: Any,
+        listeners: Sequence[Listener],
+        *,
+        end: Callable[[], None] = lambda: None,
+        name: str = "engine-api",
+    ) -> None:
+        """``end`` is called in the event loop when it stops: streams come to their end by it."""
         self._app = app
+        self._end_streams = end
         self._listeners = listeners
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
@@ -102,7 +111,8 @@ class Serving:
         await self._end(door)
 
     async def _end(self, door: Door) -> None:
-        """Close what is idle, give what is being answered a moment, and hang up on the rest."""
+        """End the streams, close what is idle, give what is being answered a moment, and hang up on the rest."""
+        self._end_streams()
         door.close_idle()
         if door.state.tasks:
             await asyncio.wait(door.state.tasks, timeout=ENDING_S)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from actors.errors import RequestError
-from actors.orders import MAX_LINE_CHARS
-from actors.terminal import PipeLines
+from actors.shell.lines import PipeLines, TextLines
+from actors.words import MAX_LINE_CHARS
 
 Pipe = tuple[PipeLines, io.FileIO]
 
@@ -86,3 +86,14 @@ def test_a_plain_file_is_read_too(tmp_path: os.PathLike[str]) -> None:
 
     lines.release()
     os.close(descriptor)
+
+
+def test_a_given_text_is_lines_too_and_what_is_not_utf8_is_refused() -> None:
+    lines = TextLines("show\nput \udcff\nquit")
+
+    assert lines.read() == "show"
+    with pytest.raises(RequestError, match="not UTF-8"):
+        lines.read()
+    assert lines.read() == "quit"
+    lines.close()
+    assert lines.read() is None

@@ -1,0 +1,110 @@
+"""What all commands have in common that ask a running engine: its options, its form of help, its errors.
+
+    @asking("cancel")
+    @click.argument("id", type=Named("id"))
+    def cancel(engine, out, id):
+        \"\"\"Cancel an instance or a task.\"\"\"
+
+The function is called with the engine's ``Client``, an ``Output``, and what was typed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from actors.commands.face import Face
+from actors.commands.kinds import Named, OneOf, suggestion
+from actors.commands.options import debug_option
+from actors.commands.output import Format, Style
+from actors.commands.tree import COMMANDS
+from actors.errors import NotFoundError
+
+
+class Asking(click.Command):
+    """A command with an example in its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        example = COMMANDS[self.name or ""].example
+        if example:
+            prefix = "" if in_shell(ctx) else "engine "
+            with formatter.section("Example"):
+                formatter.write_text(prefix + example)
+        super().format_epilog(ctx, formatter)
+
+
+def in_shell(ctx: click.Context) -> bool:
+    face = ctx.find_object(Face)
+    return face is not None and face.in_shell
+
+
+def asking(name: str, *, data_is_taken: bool = False, **settings: Any) -> Callable[[Callable[..., Any]], Asking]:
+    """Make a function a command. ``data_is_taken``: its own ``--data`` is the event's, not a directory."""
+
+    def decorate(function: Callable[..., Any]) -> Asking:
+        @functools.wraps(function)
+        def act(**given: Any) -> Any:
+            ctx = click.get_current_context()
+            face = ctx.ensure_object(Face)
+            style = Style(Format(given.pop("output")), plain=given.pop("plain"), quiet=given.pop("quiet"))
+            given.pop("debug")
+            client = face.reach(given.pop("data_dir"), given.pop("definitions"))
+            try:
+                return function(client, face.output(style), **given)
+            except NotFoundError as error:
+                raise NotFoundError(f"{error}{_meant(ctx, str(error))}") from None
+
+        decorated: Any = act
+        for option in _OPTIONS if not data_is_taken else (*_OPTIONS[:-1], _DATA_DIR):
+            decorated = option(decorated)
+        return click.command(name, cls=Asking, **settings)(debug_option(decorated))
+
+    return decorate
+
+
+def _meant(ctx: click.Context, told: str) -> str:
+    """What was meant by the name that is not found, if the engine knows one that is close to it."""
+    if "did you mean" in told:
+        return ""
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        if isinstance(parameter.type, Named) and isinstance(value, str):
+            close = suggestion(ctx, parameter.type.kind, value)
+            if close:
+                return close
+    return ""
+
+
+_DATA_DIR = click.option(
+    "--data-dir", "data_dir", type=click.Path(path_type=Path), metavar="DIR", help="The engine's data directory."
+)
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("-q", "--quiet", is_flag=True, help="No messages, only data and errors."),
+    click.option("--plain", is_flag=True, help="No colours at a terminal; NO_COLOR does the same."),
+    click.option(
+        "-o",
+        "--output",
+        type=OneOf(list(Format)),
+        default=Format.TABLE,
+        help="Form of the data: table, json, jsonl, yaml or name.",
+        metavar="FORM",
+    ),
+    click.option(
+        "--definitions",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Ask the engine of these definitions.  [default: the trading example]",
+    ),
+    click.option(
+        "--data",
+        "--data-dir",
+        "data_dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Ask the engine with this data directory.",
+    ),
+)
