@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from actors.model import Definitions, Entity, Event
     from actors.runners.context import Context
-    from actors.views import AttemptView, ChangeType, InstanceView, Receipt, StateChanged, TaskView
+    from actors.views import AttemptView, ChangeType, InstanceView, Page, Receipt, StateChanged, TaskView
 
 __version__ = "0.1.0"
 
@@ -58,6 +58,7 @@ __all__ = [
     "NonRetryable",
     "NotFoundError",
     "Overloaded",
+    "Page",
     "Receipt",
     "RefusedError",
     "RequestError",
@@ -76,7 +77,7 @@ _ELSEWHERE = {
     "action": "actors.actions",
     "load": "actors.definitions",
     **dict.fromkeys(
-        ("AttemptView", "ChangeType", "InstanceView", "Receipt", "StateChanged", "TaskView"), "actors.views"
+        ("AttemptView", "ChangeType", "InstanceView", "Page", "Receipt", "StateChanged", "TaskView"), "actors.views"
     ),
 }
 """Where a name lives; those that are not here are errors."""

@@ -166,6 +166,9 @@ class LogicActor(pykka.ThreadingActor):
         self._may_go_on.append(None)
         self._idle = False
         now = self._now()
+        if seat.taps:
+            for offer in seat.taps:
+                offer(batch, now)
         try:
             logic = self.logic
             receive = logic.receive

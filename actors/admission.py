@@ -30,6 +30,8 @@ from actors.typed import misfit
 MAX_ID = 200
 MAX_PRIORITY = 2**31 - 1
 MAX_AGENTS = 100_000
+MAX_PAGE = 1_000
+"""Items of one page."""
 MAX_LISTED = 10_000
 """Instances in one answer."""
 _ENTITY_FIELDS = ("name", "phase", "status", "priority", "data")
@@ -113,6 +115,8 @@ class Gate:
                 return messages.SetPriority(id, priority(urgency), reply)
             case messages.ResolveTask(id, said, reply):
                 return messages.ResolveTask(id, outcome(said), reply)
+            case messages.ListInstances(limit=limit) | messages.ListEntities(limit=limit) if limit > MAX_PAGE:
+                raise RequestError(f"limit is at most {MAX_PAGE:,}, not {_short(limit)}")
             case messages.ReadInstances(limit=limit) if limit > MAX_LISTED:
                 raise RequestError(f"limit is at most {MAX_LISTED:,}, not {_short(limit)}")
             case _:
@@ -141,6 +145,13 @@ def name(value: object, what: str) -> str:
     """An id or a name by which something is looked up, whatever it may be."""
     if not isinstance(value, str):
         raise RequestError(f"{what} is text, not {_short(value)}")
+    return value
+
+
+def number(value: object, what: str) -> int:
+    """A number by which something is looked up."""
+    if not _whole(value):
+        raise RequestError(f"{what} is a whole number, not {_short(value)}")
     return value
 
 

@@ -20,14 +20,22 @@ from actors.bootstrap import first_batch, later_events
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import EngineFailed, EngineStopped
+from actors.errors import EngineError, EngineFailed, EngineStopped
 from actors.generations import Generations
 from actors.ids import short_unique
 from actors.keeper import KeeperActor
 from actors.ledger import Ledger
 from actors.log import logger
 from actors.logic.history import Calendar
-from actors.messages import Publish, PutEntity, ReadStats, RunWorkflow, ScheduleEvents, StopAgents
+from actors.messages import (
+    Publish,
+    PutEntity,
+    ReadStats,
+    RetryDeadLetter,
+    RetryInstance,
+    RunWorkflow,
+    ScheduleEvents,
+)
 from actors.model import NOBODY, AgentName, Definitions, ReplyId
 from actors.ports import Runner, Store, Warmable
 from actors.router import RouterActor
@@ -37,8 +45,9 @@ from actors.seat import Seat, Surroundings
 from actors.stores.opening import open_store
 from actors.subscribers import Subscribers
 from actors.supervisor import Bounds, Supervisor
+from actors.taps import Taps
 
-NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, PutEntity)
+NEW_WORK = (Publish, ScheduleEvents, RunWorkflow, RetryInstance, RetryDeadLetter, PutEntity)
 """Refused from outside when the engine is stopping."""
 JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
@@ -66,6 +75,7 @@ class Assembly:
         self._subscribers = subscribers
         self.store: Store = open_store(store_url or definitions.settings.store, definitions.settings)
         self.calendar = Calendar(self.clock.utc(), self.clock.now())
+        self.taps = Taps(self.name, self.calendar.utc)
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
@@ -222,6 +232,8 @@ class Assembly:
         self._timers.stop()
         if not self._subscribers.stop(JOIN_S):
             left.append("a subscriber")
+        if not self.taps.stop(JOIN_S):
+            left.append("a tap's listener")
         self.store.close()
         self.desk.close(self.failure or EngineStopped("the engine is stopped"))
         return left
@@ -231,17 +243,18 @@ class Assembly:
         flows = [flow for known in list(self.generations.library.values()) for flow in known.workflows.values()]
         longest = max((task.grace_ms for flow in flows for task in flow.tasks), default=100)
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
+        order = self.generations.order_stop(int(grace * 1000), self.clock.now())
         try:
-            self.ask(SCHEDULER, lambda number: StopAgents(int(grace * 1000), number), timeout=limit)
+            self.ask(SCHEDULER, lambda number: dataclasses.replace(order, reply=number), timeout=limit)
             # What the last ends led to has reached the store and the subscribers when these answer.
             for actor in (KEEPER, ROUTER):
                 self.ask(actor, ReadStats, timeout=JOIN_S)
-        except (TimeoutError, EngineFailed):
+        except (TimeoutError, EngineError):  # It has failed, or the order itself crashed it.
             return  # Closing the runners names who is late.
 
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
-        self.tell(SCHEDULER, StopAgents(0, NOBODY))
+        self.tell(SCHEDULER, self.generations.order_stop(0, self.clock.now()))
 
 
 def warm(runners: Iterable[Runner]) -> None:

@@ -15,23 +15,19 @@ from actors import admission
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import Error, Overloaded, RefusedError, RequestError
 from actors.handles import Handle
-from actors.insight import Insight
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
-    Cancel,
     EventAnswer,
-    PauseWorkflow,
     Publish,
     PutEntity,
     ReadStats,
-    ResolveTask,
     RunWorkflow,
-    SetPriority,
 )
 from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
+from actors.operating import Operating
 from actors.reloading import Reloading, Source
 from actors.subscribers import Listener
 from actors.views import ChangeType, InstanceView, Receipt, Reloaded
@@ -45,7 +41,7 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
-class Engine(Insight):
+class Engine(Operating):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
@@ -179,27 +175,6 @@ class Engine(Insight):
         self._accepting()
         entity: Entity = self._ask(KEEPER, PutEntity(self._gate.seed(id, fields)))
         return entity
-
-    # --- steering --------------------------------------------------------------------------------
-
-    def cancel(self, id: str) -> None:
-        """Cancel an unfinished instance, or a task's instance, by id. Raises ``NotFoundError``."""
-        self._ask(KEEPER, Cancel(admission.name(id, "an id")))
-
-    def set_priority(self, id: str, priority: int) -> None:
-        """Replace the priority of an instance's tasks or of one task, waiting or running."""
-        self._ask(KEEPER, SetPriority(admission.name(id, "an id"), admission.priority(priority)))
-
-    def pause(self, workflow: str) -> None:
-        """Start no task of it until ``resume``; what runs goes on."""
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=True))
-
-    def resume(self, workflow: str) -> None:
-        self._ask(KEEPER, PauseWorkflow(WorkflowId(admission.name(workflow, "a workflow")), paused=False))
-
-    def resolve(self, task_id: str, outcome: str) -> None:
-        """Say what became of an ``unknown`` task: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
-        self._ask(KEEPER, ResolveTask(admission.name(task_id, "a task's id"), admission.outcome(outcome)))
 
     # --- waiting ---------------------------------------------------------------------------------
 

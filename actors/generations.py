@@ -13,7 +13,8 @@ from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.state import State
 from actors.logic.working import Working
-from actors.model import AgentName, Definitions
+from actors.messages import StopAgents
+from actors.model import AgentName, Definitions, Instant, Millis
 
 
 class Generations:
@@ -29,6 +30,8 @@ class Generations:
         """The definitions by version, of those that are kept."""
         self.state = State(definitions.settings, definitions.version)
         """The keeper's, which outlives its logic."""
+        self.stop: StopAgents | None = None
+        """The hardest order to stop so far."""
 
     def keeping(self, generation: int) -> Keeping:  # noqa: ARG002 - it goes on as if nothing had been
         """On the state that outlives it, as it was before the batch that crashed."""
@@ -42,8 +45,20 @@ class Generations:
         )
 
     def scheduling(self, generation: int) -> Scheduling:
-        aging = self._definitions.settings.starvation_ms
-        return Scheduling(self._definitions.workflows, self.agent_names, starvation_ms=aging, generation=generation)
+        return Scheduling(
+            self._definitions.workflows,
+            self.agent_names,
+            starvation_ms=self._definitions.settings.starvation_ms,
+            generation=generation,
+            stop=self.stop,
+        )
+
+    def order_stop(self, grace: Millis, now: Instant) -> StopAgents:
+        """The order, to be told to the scheduler; those that come after it are made with the hardest there was."""
+        order = StopAgents(grace, now)
+        if self.stop is None or grace < self.stop.grace:
+            self.stop = order
+        return order
 
     def routing(self, generation: int) -> Routing:
         return Routing(self._definitions, self._run_id, generation=generation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from actors import admission
 from actors.brief import brief
@@ -11,18 +11,21 @@ from actors.errors import NotFoundError, RequestError
 from actors.generations import agent_names
 from actors.handles import ANSWER_S
 from actors.log import logger
+from actors.messages import Inspect
 from actors.model import Json
+from actors.paging import Paging
 from actors.protocol import answers, is_unsafe, message_from, protocol_of
-from actors.queries import Queries
 from actors.shapes import meant, shown
 from actors.sketch import Bounds, sketch
+from actors.taps import MOST_PER_S, Listener
 
 ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
 """So much of an answer is given."""
+INSPECTED = Bounds(items=200, chars=300, values=20_000)
 MAX_WAIT_S = 86_400
 
 
-class Insight(Queries):
+class Insight(Paging):
     """Raises ``NotFoundError`` for an actor that there is not."""
 
     _gate: admission.Gate
@@ -69,6 +72,30 @@ class Insight(Queries):
             return sketch(self._ask(known, made, timeout), ANSWERED)
         parts.hand_in(known, made)
         return None
+
+    def inspect(self, actor: str) -> dict[str, Json]:
+        """What an actor's logic knows, told by itself in its turn: totals, and the first 50 of each collection.
+
+        Raises ``TimeoutError`` if it does not answer within 30 s.
+        """
+        known = self._known(actor)
+        found: dict[str, Json] = sketch(self._ask(known, Inspect()), INSPECTED)
+        return found
+
+    def tap(self, actor: str, listener: Listener, *, max_per_s: int = 100) -> Callable[[], None]:
+        """Show ``listener`` the actor's messages as it takes them in, from a thread of their own; return what ends it.
+
+        Each is ``{"at", "actor", "message", "fields", "skipped"}``: UTC seconds, names, the fields
+        bounded, and how many messages were not shown since the last one, because there were more
+        than ``max_per_s`` (1 to 10,000) or the listener was too slow. ``message`` is None where
+        there is only ``skipped`` to tell. It goes on when the actor crashes or is replaced. Raises
+        ``RefusedError`` when 64 taps are open.
+        """
+        known = self._known(actor)
+        if type(max_per_s) is not int or not 1 <= max_per_s <= MOST_PER_S:
+            raise RequestError(f"max_per_s must be a whole number from 1 to {MOST_PER_S:,}, not {shown(max_per_s)}")
+        parts = self._running()
+        return parts.taps.add(parts.supervisor.actors[known].seat, listener, max_per_s)
 
     def _known(self, actor: object) -> str:
         names: tuple[str, ...] = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in agent_names(self.definitions)])

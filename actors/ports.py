@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from actors.messages import FromRunner
-from actors.model import AttemptId, InstanceStatus, Instant, Job, StopReason, Utc
+from actors.model import AttemptId, InstanceKey, InstanceStatus, Instant, Job, StopReason, Utc
 from actors.views import Record
 
 Report = Callable[[FromRunner], None]
@@ -134,7 +134,23 @@ class Store(Protocol):
         ...
 
     def newest(self, *, status: InstanceStatus | None, workflow: str | None, limit: int) -> Sequence[Record]:
-        """Newest first."""
+        """Newest first: by when their instances began."""
+        ...
+
+    def older(
+        self,
+        below: InstanceKey | None,
+        *,
+        status: InstanceStatus | None = None,
+        workflow: str | None = None,
+        entity: str | None = None,
+        limit: int,
+    ) -> tuple[Sequence[Record], int]:
+        """Records with keys below this one, newest first, and the key down to which that is all; 0 at the end.
+
+        Looks at a bounded number of records, so that fewer than ``limit``, and none at all, may be
+        found though there are more below.
+        """
         ...
 
     def close(self) -> None: ...

@@ -28,15 +28,17 @@ _UNIONS: Mapping[str, Any] = {
     AGENT: messages.ToAgent,
 }
 OPEN: Mapping[str, frozenset[type]] = {
-    ROUTER: frozenset({messages.Publish, messages.AwaitIdle, messages.ReadStats}),
+    ROUTER: frozenset({messages.Publish, messages.AwaitIdle, messages.ReadStats, messages.Inspect}),
     KEEPER: frozenset(
         {
             messages.PutEntity,
             messages.RunWorkflow,
-            messages.RetryInstance,
             messages.Cancel,
             messages.SetPriority,
             messages.PauseWorkflow,
+            messages.DrainAgent,
+            messages.RetryDeadLetter,
+            messages.DropDeadLetter,
             messages.ResolveTask,
             messages.AwaitReceipt,
             messages.AwaitInstance,
@@ -45,13 +47,16 @@ OPEN: Mapping[str, frozenset[type]] = {
             messages.ReadEntities,
             messages.ReadInstance,
             messages.ReadInstances,
+            messages.ListInstances,
+            messages.ListEntities,
             messages.ReadDeadLetters,
             messages.ExplainTask,
             messages.ReadStats,
+            messages.Inspect,
         }
     ),
-    SCHEDULER: frozenset({messages.ReadQueues, messages.ReadStats}),
-    AGENT: frozenset({messages.ReadStats}),
+    SCHEDULER: frozenset({messages.ReadQueues, messages.ReadStats, messages.Inspect}),
+    AGENT: frozenset({messages.ReadStats, messages.Inspect}),
 }
 """By actor, the messages that need no ``unsafe``."""
 CLOSED: Mapping[str, frozenset[type]] = {
@@ -71,6 +76,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
         {
             messages.EventBatch,
             messages.Bootstrap,
+            messages.RetryInstance,  # What it says of the ended instance, its record says.
             messages.AttemptAssigned,
             messages.AttemptClosed,
             messages.AttemptParked,
@@ -79,6 +85,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.TasksRevised,
             messages.TaskWithdrawn,
             messages.AdoptDefinitions,  # What is checked by is to change with it.
+            messages.RetryInstance,  # It says of itself what had ended; ``Engine.retry`` reads that from the store.
             messages.Watch,  # It says what all subscribers together want.
             messages.ReconcileDue,
             messages.BackoffOver,
@@ -98,6 +105,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.ChangePriority,
             messages.HoldWorkflow,
             messages.LimitsChanged,
+            messages.HoldAgent,
             messages.AgentReady,
             messages.AttemptEnded,
             messages.AttemptSuspended,

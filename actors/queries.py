@@ -10,8 +10,9 @@ from typing import Any
 
 from actors import admission
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import NotFoundError
+from actors.errors import NotFoundError, RefusedError
 from actors.lifecycle import Lifecycle
+from actors.logic.ended import why_ended
 from actors.logic.history import view
 from actors.messages import (
     ExplainTask,
@@ -89,20 +90,36 @@ class Queries(Lifecycle):
         return found
 
     def dead_letters(self) -> tuple[Mapping[str, Any], ...]:
-        """Events that were accepted by nobody, with ``why``; the newest 1,000."""
+        """Events that were accepted by nobody, the newest ``max_dead_letters``, oldest first.
+
+        ``id`` is a number that stays the letter's, ``at`` UTC seconds, ``kind`` ``rejected`` or
+        ``quarantined`` (it crashed the engine), ``why`` the reason, ``event`` the event,
+        ``retryable`` whether ``retry_dead_letter`` may act on it again.
+        """
         found: tuple[Mapping[str, Any], ...] = self._ask(KEEPER, ReadDeadLetters())
         return found
 
     def why(self, task_id: str) -> dict[str, Any]:
-        """Why a task is where it is: ``why`` in words, and the facts."""
+        """Why a task is where it is, or what ended it: ``why`` in words, and the facts. Raises ``NotFoundError``.
+
+        Of one that has not ended, ``blocked_by`` is what kind of thing it waits for: ``dependency``,
+        ``turn`` (an earlier instance), ``backoff``, ``person``, ``reservation``, ``pause``, ``lock``,
+        ``limit``, ``capabilities``, ``drain``, ``agents``, ``set_aside``, ``ending``; None if it runs. Of
+        one that has, ``ended_by``: ``completion``, ``failure``, ``timeout``, ``queue_timeout``, ``poison``,
+        ``cancel``, ``preemption``, ``failure_of``, ``preemption_of``, ``expiry``, ``person``.
+        """
         try:
             found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
         except NotFoundError:
-            for instance in self.instances(limit=self.definitions.settings.max_finished):
-                for task in instance.tasks:
-                    if task.id == task_id:
-                        return {"task_id": task_id, "status": str(task.status), "why": f"it ended as {task.status}"}
-            raise
+            parts = self._running()
+            record = parts.store.find(task_id)
+            ended = None if record is None else view(record, parts.calendar)
+            task = None if ended is None else next((task for task in ended.tasks if task.id == task_id), None)
+            if ended is None:
+                raise
+            if task is None:
+                raise RefusedError(f"{task_id} is an instance; ask for one of its tasks") from None
+            return why_ended(ended, task)
         return found
 
     def isolations(self) -> dict[str, Isolation]:

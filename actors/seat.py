@@ -31,6 +31,9 @@ TRIES = 2
 """A message that has crashed its logic so often is quarantined."""
 _OPEN_SWEEP = 1024
 
+Offer = Callable[[Sequence[Any], Instant], None]
+"""Takes what an actor has just taken in, and when; never waits, never raises."""
+
 
 def _asking_types() -> frozenset[type]:
     kinds = {kind for union in (messages.Message,) for kind in typing.get_args(union)}
@@ -114,6 +117,8 @@ class Seat:
         self.inbox = Inbox(self._enter, self._bury)
         around.inboxes[name] = self.inbox
         self.ages = Ages()
+        self.taps: tuple[Offer, ...] = ()
+        """Who listens in."""
         self.open: dict[ReplyId, Any] = {}
         """Asks taken in an earlier batch and neither answered nor handed on yet."""
         self._open_limit = _OPEN_SWEEP

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from actors.model import (
     AgentName,
@@ -26,6 +26,8 @@ from actors.model import (
     Utc,
     WorkflowId,
 )
+
+T = TypeVar("T")
 
 Record: TypeAlias = tuple[Any, ...]
 """A finished instance as the store keeps it: nested tuples of plain values; see ``logic.history``."""
@@ -53,6 +55,8 @@ class AttemptView:
     ended: Moment | None
     error: ErrorInfo | None = None
     killed: bool = False
+    preempted_by: str | None = None
+    """The task that it made way for, the last time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,17 @@ class Reloaded:
     """In force from now on."""
     at_next_start: tuple[str, ...]
     """Changed as well, and taken only when an engine starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a long list. With ``next_cursor`` there may be more: give it to get what follows.
+
+    A page may be short, even empty, though there is more: a call looks at a bounded number of items.
+    """
+
+    items: tuple[T, ...]
+    next_cursor: str | None
 
 
 class ChangeType(StrEnum):

@@ -4,13 +4,13 @@ A task that has been in line for half of ``starvation_ms`` has *aged*: it takes 
 idle before everything but priority 0, and of the aged the one that has waited longest goes
 first. What is kept for what follows an end (law 7) is kept from it only if that was of
 priority 0. That is all. It never goes before priority 0, it preempts nobody whom its own priority
-does not let it preempt, it takes no agent that was freed for more important work, it is no
-better protected once it runs, and nobody inherits it. Its waiting begins anew with each stay
-in line, so what is preempted has to wait again before it ages again.
+does not let it preempt, its age gives it no agent that was freed for somebody (that one goes by
+importance), it is no better protected once it runs, and nobody inherits it. Its waiting begins
+anew with each stay in line, so what is preempted has to wait again before it ages again.
 
 So a task's wait stays below ``starvation_ms`` if, in the half that is left when it ages, more
-suitable agents come free than there are aged tasks before it, not counting the agents that
-priority 0 takes. That stops being possible
+suitable agents come free than there are aged tasks before it, not counting those that are freed
+for somebody and those that priority 0 takes. That stops being possible
 
 - when work of priority 0 alone keeps the agents busy: arrivals × duration >= agents;
 - when more tasks starve than starts can be had: ``n`` tasks that each time keep an agent for

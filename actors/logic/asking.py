@@ -6,8 +6,11 @@ from typing import TypeAlias, assert_never
 
 from actors.effects import SCHEDULER
 from actors.errors import NotFoundError, RefusedError
+from actors.logic import describing, reasons
 from actors.logic.books import Books
+from actors.logic.listing import Listing
 from actors.logic.state import State
+from actors.logic.telling import in_words
 from actors.logic.workflows import Instance
 from actors.messages import (
     AwaitIdle,
@@ -16,13 +19,16 @@ from actors.messages import (
     AwaitUnused,
     ExplainTask,
     ExplainWaiting,
+    Inspect,
+    ListEntities,
+    ListInstances,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
     ReadInstances,
     ReadStats,
 )
-from actors.model import Entity, EntityId, InstanceStatus, ReplyId, TaskStatus
+from actors.model import Entity, EntityId, InstanceStatus, Instant, ReplyId
 from actors.views import InstanceView, Receipt
 
 Question: TypeAlias = (
@@ -32,10 +38,13 @@ Question: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
     | AwaitUnused
+    | Inspect
 )
 
 EVERYTHING = "*"
@@ -46,14 +55,15 @@ class Asking:
     def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
+        self._listing = Listing(state)
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
         self._unused_waiters = state.unused_waiters
 
-    def receive(self, message: Question) -> None:
+    def receive(self, message: Question, now: Instant) -> None:
         """Answer, now or when what is waited for has happened."""
         try:
-            self._answer(message)
+            self._answer(message, now)
         except (NotFoundError, RefusedError) as refusal:
             self._books.out.reply(message.reply, refusal)
 
@@ -79,7 +89,7 @@ class Asking:
                 for reply in self._unused_waiters.pop(version):
                     books.out.reply(reply, not in_force)
 
-    def _answer(self, message: Question) -> None:
+    def _answer(self, message: Question, now: Instant) -> None:
         out = self._books.out
         match message:
             case AwaitIdle(reply):
@@ -96,15 +106,21 @@ class Asking:
                 out.reply(reply, None if live is None else self._books.view(live))
             case ReadInstances(status, workflow, limit, reply):
                 out.reply(reply, self._read_instances(status, workflow, limit))
+            case ListInstances(below, workflow, entity, limit, reply):
+                out.reply(reply, self._listing.instances(below, workflow, entity, limit))
+            case ListEntities(reply=reply):
+                out.reply(reply, self._listing.entities(message))
             case ReadDeadLetters(reply):
-                out.reply(reply, tuple(self._books.intake.dead_letters))
+                out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):
-                self._explain(identity, reply)
+                self._explain(identity, reply, now)
             case AwaitUnused(version, reply):
                 self._state.will_change(self._unused_waiters)
                 self._unused_waiters[version] = (*self._unused_waiters.get(version, ()), reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
+            case Inspect(reply):
+                out.reply(reply, describing.keeper(self._state))
             case _:
                 assert_never(message)
 
@@ -173,35 +189,15 @@ class Asking:
                 shown.append(self._books.view(instance))
         return tuple(shown)
 
-    def _explain(self, identity: str, reply: ReplyId) -> None:
+    def _explain(self, identity: str, reply: ReplyId, now: Instant) -> None:
         instance, run = self._books.find_task(identity)
         if run is None:
             raise RefusedError(f"{identity} is an instance; ask for one of its tasks")
-        facts: dict[str, object] = {
-            "task_id": identity,
-            "status": str(run.status),
-            "priority": instance.task_priority(run.task),
-            "preemptions": run.preemptions,
-        }
-        if run.in_line:
-            self._books.out.send(
-                SCHEDULER, ExplainWaiting(instance.task_key(run.task), {**facts, "why": "on its way"}, reply)
-            )
-            return
-        if run.status is TaskStatus.UNKNOWN:
-            facts["why"] = "nobody can know how it ended; say so with resolve"
-        elif run.open:
-            facts["why"] = f"it waits for its backoff before retry {run.retries}"
-        elif not instance.active:
-            facts["why"] = "an earlier instance of the same workflow and entity has not ended"
-        elif run.missing:
-            missing = [instance.runs[place] for place in run.task.depends_on]
-            names = [instance.task_id(r.task) for r in missing if r.status is not TaskStatus.COMPLETED]
-            facts["why"] = f"it waits for {', '.join(names)}"
-            facts["blocked_by"] = names
+        facts = reasons.explain(self._books, instance, run, now)
+        if run.in_line and not run.over:
+            self._books.out.send(SCHEDULER, ExplainWaiting(instance.task_key(run.task), facts, reply))
         else:
-            facts["why"] = f"it is {run.status}"
-        self._books.out.reply(reply, facts)
+            self._books.out.reply(reply, in_words(facts))
 
     def _stats(self) -> dict[str, object]:
         return {

@@ -93,7 +93,7 @@ class Attempts:
             run.preemptions += 1
             self._state.touch_accounts()
             self.accounts.suspended()
-        by = self._preemptor(message.preempted_by)
+        by = self._preempted(run, message.preempted_by, message.at)
         self._out.task_change(ChangeType.TASK_SUSPENDED, now, instance, run, by)
 
     def given_up_parked(self, message: AttemptParked) -> None:
@@ -117,7 +117,7 @@ class Attempts:
         outcome, attempt = message.outcome, run.attempt
         attempt.outcome, attempt.reason, attempt.started = outcome.kind, message.reason, outcome.began
         attempt.ended, attempt.error, attempt.killed = outcome.ended, outcome.error, outcome.killed
-        attempt.preempted_by = message.preempted_by
+        self._preempted(run, message.preempted_by, now)
         run.in_line = False
         if run.over:
             if run.status is TaskStatus.UNKNOWN:
@@ -172,7 +172,8 @@ class Attempts:
             case Verdict.PREEMPTED:
                 run.preemptions += 1
                 type_ = ChangeType.TASK_PREEMPTED
-                detail = self._preemptor(message.preempted_by)
+                if message.preempted_by is not None and run.attempt.preempted_by is not None:
+                    detail = {"by": run.attempt.preempted_by}
             case Verdict.LOST:
                 run.losses += 1
                 type_ = ChangeType.TASK_LOST
@@ -187,7 +188,8 @@ class Attempts:
         self._out.task_change(type_, now, instance, run, detail)
         if judgement.delay:
             key = instance.task_key(run.task)
-            self._out.set_timer(("backoff", key), now + judgement.delay * NS_PER_MS, BackoffOver(key))
+            run.due = now + judgement.delay * NS_PER_MS
+            self._out.set_timer(("backoff", key), run.due, BackoffOver(key))
         else:
             self._instances.make_ready(instance, run, now)
 
@@ -276,6 +278,10 @@ class Attempts:
             detail = {"progress": note.progress, "lines": lines, "lost_lines": note.lost_lines}
             self._out.task_change(ChangeType.TASK_NOTED, now, instance, run, detail)
 
-    def _preemptor(self, by: TaskKey | None) -> dict[str, object]:
+    def _preempted(self, run: Run, by: TaskKey | None, now: Instant) -> dict[str, object]:
+        """Note for whom its newest attempt made way, by name: that one may be over when somebody asks."""
         found = None if by is None else self._instances.find(by)
-        return {} if found is None else {"by": found[0].task_id(found[1].task)}
+        if found is None:
+            return {}
+        run.attempt.preempted_by, run.attempt.preempted_at = found[0].task_id(found[1].task), now
+        return {"by": run.attempt.preempted_by}

@@ -71,7 +71,8 @@ class Running:
 
 class Agent:
     __slots__ = (
-        "hold", "incarnation", "index", "kind", "name", "present", "reserved_for", "reserved_in", "running", "token",
+        "drained", "hold", "incarnation", "index", "kind", "name", "present", "reserved_for", "reserved_in", "running",
+        "token",
     )  # fmt: skip
 
     def __init__(self, name: AgentName, index: int, kind: Kind) -> None:
@@ -80,6 +81,8 @@ class Agent:
         self.kind = kind
         self.incarnation = 0
         self.present = False
+        self.drained = False
+        """It gets no new work, and nobody gives way on it; what it runs goes on."""
         self.running: Running | None = None
         self.hold: tuple[AttemptId, Priority] | None = None
         """Idle, but kept for work at least this important until that attempt's end is recorded (law 7)."""
@@ -103,6 +106,7 @@ class Kind:
         """Agents being freed for a task that no longer needs them."""
 
         self.size = 0
+        self.undrained = 0
 
     def prune(self) -> None:
         """Drop stale entries: those that never come to the front must not pile up."""
@@ -151,7 +155,7 @@ class Kind:
         heap = self.victims
         while heap:
             priority, _, _, running = heap[0]
-            current = running.agent.running is running and running.priority == -priority
+            current = running.agent.running is running and running.priority == -priority and not running.agent.drained
             if current and running.stopping is None and not running.held_back:
                 return running
             heapq.heappop(heap)
@@ -174,7 +178,7 @@ class Kind:
         while heap:
             _, token, _, agent = heap[0]
             stuck = agent.running is not None and agent.running.stuck
-            if agent.token == token and agent.reserved_for is None and not stuck:
+            if agent.token == token and agent.reserved_for is None and not (stuck or agent.drained):
                 return agent
             heapq.heappop(heap)
         return None
@@ -192,13 +196,14 @@ class Fleet:
         self._fitting: dict[frozenset[str], tuple[Kind, ...]] = {}
         self._ticket = 0
         self._round = 0
-        self._freed: dict[AgentName, tuple[Priority, int]] = {}
-        """How important was for whom agents had been freed, of those who have had others in this round."""
+        self._freed: set[AgentName] = set()
+        """Agents that were being freed when this round began, for somebody who needs them no more."""
 
     def enlist(self, name: AgentName, capabilities: frozenset[str]) -> None:
         """An agent that is to come; it is free when ``arrived`` says so."""
         kind = self._kinds.setdefault(capabilities, Kind(capabilities))
         kind.size += 1
+        kind.undrained += 1
         self.agents[name] = Agent(name, len(self.agents), kind)
         self._fitting.clear()
 
@@ -206,10 +211,13 @@ class Fleet:
         return iter(self.agents.values())
 
     def fitting(self, needed: frozenset[str]) -> tuple[Kind, ...]:
-        """Kinds fit for a task, the specialists first, so that generalists stay free for others."""
+        """Kinds fit for a task, the specialists first, so that generalists stay free for others.
+
+        Not those whose agents are all drained: nobody of them takes anything.
+        """
         kinds = self._fitting.get(needed)
         if kinds is None:
-            fit = [kind for kind in self._kinds.values() if kind.fits(needed)]
+            fit = [kind for kind in self._kinds.values() if kind.undrained and kind.fits(needed)]
             fit.sort(key=lambda kind: (ALL in kind.capabilities, len(kind.capabilities)))
             kinds = self._fitting[needed] = tuple(fit)
         return kinds
@@ -225,10 +233,10 @@ class Fleet:
         agent.reserved_in = self._round
         self.reserve(agent, waiting)
 
-    def disclaim(self, agent: Agent, waiting: Waiting) -> None:
-        """Not for this task any more; that it was counts until the round ends."""
+    def disclaim(self, agent: Agent) -> None:
+        """Not for its task any more; that it was counts until the round ends."""
         if agent.reserved_in != self._round:
-            self._freed.setdefault(agent.name, waiting.key)
+            self._freed.add(agent.name)
         self.reserve(agent, None)
 
     def set_free(self, agent: Agent, hold: tuple[AttemptId, Priority] | None) -> None:
@@ -237,10 +245,36 @@ class Fleet:
         agent.token += 1
         agent.hold = hold
         agent.kind.prune()
+        if agent.drained:
+            return
         if hold is None:
             heapq.heappush(agent.kind.free, (agent.index, agent.token, agent))
         else:
             heapq.heappush(agent.kind.held, (-hold[1], agent.index, agent.token, agent))
+
+    def drain(self, agent: Agent) -> None:
+        """From now on it gets nothing; it must not be on its way to anybody."""
+        assert not agent.drained
+        assert agent.reserved_for is None
+        agent.drained = True
+        agent.kind.undrained -= 1
+        self._fitting.clear()
+        if agent.running is None:
+            agent.token += 1  # It stands in no line of idle agents any more.
+
+    def undrain(self, agent: Agent) -> None:
+        """It is as any other again."""
+        agent.drained = False
+        agent.kind.undrained += 1
+        self._fitting.clear()
+        running = agent.running
+        if running is None:
+            if agent.present:
+                self.set_free(agent, agent.hold)
+        elif running.stopping is not None:
+            self.reserve(agent, None)
+        elif not (running.protected or running.held_back):
+            self.offer_victim(running)
 
     def leave(self, agent: Agent) -> None:
         """It is not there any more, until it arrives again."""
@@ -271,6 +305,10 @@ class Fleet:
         elif agent.running is not None:
             heapq.heappush(agent.kind.unclaimed, (-agent.running.priority, agent.token, self._ticket, agent))
 
+    def drained_for(self, needed: frozenset[str]) -> list[AgentName]:
+        """Drained agents that are fit for a task; looks at all agents."""
+        return [agent.name for agent in self if agent.drained and agent.kind.fits(needed)]
+
     # --- questions -----------------------------------------------------------------------------
 
     def idle_for(self, needed: frozenset[str], priority: Priority) -> Agent | None:
@@ -286,19 +324,22 @@ class Fleet:
         return None
 
     def idle_for_aged(self, waiting: Waiting, need: Need, found: Agent) -> Agent | None:
-        """An idle agent that was not freed for more important work; rarely is the one found such a one."""
-        if self._may_have(found, waiting):
+        """An idle agent that was freed for nobody; rarely is the one found not such a one.
+
+        So it is for all of one shelf alike: whom the first of it may not have, none behind it may.
+        """
+        if not self._was_freed(found):
             return found
         for kind in self.fitting(need.capabilities):
             for agent in kind.idle():
                 held = agent.hold is not None and waiting.rank(need) > agent.hold[1]
-                if not held and self._may_have(agent, waiting):
+                if not held and not self._was_freed(agent):
                     return agent
         return None
 
-    def _may_have(self, agent: Agent, aged: Waiting) -> bool:
-        due = agent.reserved_for
-        return (due is None or aged.key <= due.key) and aged.key <= self._freed.get(agent.name, aged.key)
+    def _was_freed(self, agent: Agent) -> bool:
+        """Whether it comes free by a preemption, and goes by importance therefore."""
+        return agent.reserved_for is not None or agent.name in self._freed
 
     def being_freed_for(self, needed: frozenset[str], key: tuple[Priority, int]) -> Agent | None:
         """An agent on its way to nobody, or to a less important task; the least important of those."""

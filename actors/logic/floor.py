@@ -171,7 +171,7 @@ class Floor:
 
     def unreserve(self, waiting: Waiting) -> None:
         assert waiting.reserved is not None
-        self.fleet.disclaim(self.fleet.agents[waiting.reserved], waiting)
+        self.fleet.disclaim(self.fleet.agents[waiting.reserved])
         self.count(waiting.need.workflow, -1)
         self.line.reserve(waiting, None)
         if waiting.home is None:  # What is suspended keeps its lock.

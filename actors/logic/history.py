@@ -84,6 +84,7 @@ def _attempt(attempt: Attempt) -> Record:
         attempt.ended,
         _error(attempt.error),
         attempt.killed,
+        attempt.preempted_by,
     )
 
 
@@ -162,7 +163,7 @@ def _task_view(record: Record, calendar: Calendar) -> TaskView:
 
 
 def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
-    number, agent, outcome, reason, ready, started, ended, error, killed = record
+    number, agent, outcome, reason, ready, started, ended, error, killed, preempted_by = record
     return AttemptView(
         number=number,
         agent=agent,
@@ -173,6 +174,7 @@ def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
         ended=calendar.maybe(ended),
         error=_error_view(error),
         killed=killed,
+        preempted_by=preempted_by,
     )
 
 

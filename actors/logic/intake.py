@@ -5,10 +5,14 @@ An event is acted on whole or not at all: whatever could refuse it is asked firs
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from actors.errors import RefusedError
 from actors.logic.entities import ARRIVALS, OUTCOMES, StateTable, Triggers, arrived
 from actors.logic.instances import Instances
+from actors.logic.letters import QUARANTINED, REJECTED, Letter, again, place_of, to_retry
 from actors.logic.outbox import Outbox
 from actors.logic.rows import Row
 from actors.logic.state import Seen, State
@@ -60,7 +64,6 @@ class Intake:
         """A cache: from the instances alone."""
         self._left_out: Sequence[tuple[object, str]] = ()
         self._seen = state.seen
-        self.dead_letters = state.dead_letters
         self.counts = state.events
 
     def leave_out(self, parts: Sequence[tuple[object, str]]) -> None:
@@ -74,14 +77,15 @@ class Intake:
             return self.take(forwarded, now)
         if forwarded.derived:
             self._state.derived_back(forwarded.ids[-1])
-        self._reject(forwarded.event, forwarded.ids[-1], why, now)
+        self._count("rejected")
+        self._lose(forwarded, QUARANTINED, why, now)
         return EventAnswer(None, why)
 
     def put(self, seed: EntitySeed, now: Instant) -> None:
         self._state.in_hand = seed
         why = self._why_not(seed) if self._left_out else ""
         if why:
-            self.lose(Event("put", seed.id, data=seed.data), "", why, now)
+            self._give_up(Event("put", seed.id, data=seed.data), why, now)
         else:
             self.put_row(self._table.put(seed), now)
 
@@ -92,7 +96,8 @@ class Intake:
                 return why
         return ""
 
-    def take(self, forwarded: ForwardedEvent, now: Instant) -> EventAnswer:
+    def take(self, forwarded: ForwardedEvent, now: Instant, retried: Letter | None = None) -> EventAnswer:
+        """Act on it, or refuse it; what is ``retried`` and refused again stays the letter that it was."""
         event = forwarded.event
         identity = forwarded.ids[-1]
         if forwarded.derived:
@@ -122,7 +127,12 @@ class Intake:
             by_state = self._triggers.for_row(row.entity)  # It calls for them, and the status is about to change.
         refusal = refusal or self._full_lane(matching, row)
         if refusal:
-            self._reject(event, identity, refusal, now)
+            self._count("rejected")
+            if retried is None:
+                self._lose(forwarded, REJECTED, refusal, now)
+            else:
+                letters = self._letters()
+                letters[place_of(letters, retried.number)] = again(retried, refusal, self._out.calendar.utc(now))
             return EventAnswer(None, refusal)
         return self._act(forwarded, entity, matching, by_state, now)
 
@@ -231,18 +241,41 @@ class Intake:
             self._seen.add(identity, answer)
         return EventAnswer(_receipt(forwarded.ids[-1], answer, duplicate=False))
 
-    def _reject(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
-        self._count("rejected")
-        self.lose(event, identity, refusal, now)
+    # --- dead letters ----------------------------------------------------------------------------
 
-    def lose(self, event: Event, identity: str, refusal: str, now: Instant) -> None:
+    def retry(self, number: int, now: Instant) -> Receipt:
+        """Act on a dead letter's event again, under an id of its own. Raises ``NotFoundError``, ``RefusedError``."""
+        letter = to_retry(self._state.dead_letters, number)
+        identity = f"{self._instances.store_id}-letter-{number}"
+        event = replace(letter.event, id=identity)
+        answer = self.take(ForwardedEvent(event, letter.priority, now, (identity,)), now, letter)
+        if answer.receipt is None:
+            raise RefusedError(answer.refusal)
+        self.drop(number)
+        return answer.receipt
+
+    def drop(self, number: int) -> None:
+        """Raises ``NotFoundError``."""
+        place = place_of(self._state.dead_letters, number)
+        del self._letters()[place]
+
+    def _letters(self) -> deque[Letter]:
+        """To be changed."""
+        self._state.will_change(self._state.dead_letters)
+        return self._state.dead_letters
+
+    def _give_up(self, event: Event, why: str, now: Instant) -> None:
+        """What is no event crashed the engine."""
+        self._lose(ForwardedEvent(event, DEFAULT_PRIORITY, now, ("",)), QUARANTINED, why, now)
+
+    def _lose(self, forwarded: ForwardedEvent, kind: str, why: str, now: Instant) -> None:
         """It is not acted on, and kept as a dead letter."""
         self._count("dead_letters")
-        detail = {"event": identity, "type": event.type, "why": refusal}
-        self._state.will_change(self.dead_letters)
-        self.dead_letters.append(
-            {**detail, "entity_id": event.entity_id, "data": event.data, "at": self._out.calendar.utc(now)}
-        )
+        event, state = forwarded.event, self._state
+        state.letters += 1
+        kept = replace(event, id=forwarded.ids[-1] or None)
+        self._letters().append(Letter(state.letters, self._out.calendar.utc(now), kind, why, kept, forwarded.priority))
+        detail = {"event": forwarded.ids[-1], "type": event.type, "why": why, "letter": state.letters}
         self._out.change(ChangeType.EVENT_REJECTED, now, entity=event.entity_id, detail=detail)
 
     def put_row(self, row: Row, now: Instant, *, known: bool = True) -> None:
@@ -263,7 +296,7 @@ class Intake:
             self._state.in_hand = entity
             why = self._why_not(entity) if self._left_out else ""
             if why:
-                self.lose(Event("reconcile", entity), "", why, now)
+                self._give_up(Event("reconcile", entity), why, now)
                 continue
             self._state.touch(row)
             for workflow in self._triggers.for_row(row.entity):

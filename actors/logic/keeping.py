@@ -33,6 +33,8 @@ from actors.messages import (
     BackoffOver,
     Bootstrap,
     Cancel,
+    DrainAgent,
+    DropDeadLetter,
     EventBatch,
     EventsAnswered,
     LimitsChanged,
@@ -42,6 +44,7 @@ from actors.messages import (
     QueueTimeoutDue,
     ReconcileDue,
     ResolveTask,
+    RetryDeadLetter,
     RetryInstance,
     RouterRestarted,
     RunWorkflow,
@@ -196,6 +199,9 @@ class Keeping:
                 | Cancel()
                 | SetPriority()
                 | PauseWorkflow()
+                | DrainAgent()
+                | RetryDeadLetter()
+                | DropDeadLetter()
                 | ResolveTask()
             ):
                 self._steering.receive(message, now)
@@ -204,7 +210,7 @@ class Keeping:
             case AdoptDefinitions():
                 self._adopting.append(message)
             case _:
-                self._asking.receive(message)
+                self._asking.receive(message, now)
         return []
 
     def check(self) -> None:

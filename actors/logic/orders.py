@@ -9,10 +9,21 @@ from actors.messages import (
     AttemptSetAside,
     CancelAttempt,
     ReadyTask,
+    StopAgents,
     StopGraceOver,
     TaskWithdrawn,
 )
-from actors.model import NOBODY, NS_PER_MS, Instant, Millis, Priority, ReplyId, StopReason, TaskKey, WorkflowId
+from actors.model import (
+    NOBODY,
+    NS_PER_MS,
+    AgentName,
+    Instant,
+    Priority,
+    ReplyId,
+    StopReason,
+    TaskKey,
+    WorkflowId,
+)
 
 
 class Orders:
@@ -20,7 +31,10 @@ class Orders:
         self._floor = floor
         self.stopping: ReplyId | None = None
         """Who waits for the engine's end; None while it runs, 0 when they were told."""
-        self._stop_grace: Millis = 0
+        self._stops_at: Instant | None = None
+        """When what still runs is told to stop."""
+        self._kills = False
+        """It is not even given a grace of its own then."""
 
     def withdraw(self, task: TaskKey) -> None:
         """Take it out of the line if no attempt of it is alive."""
@@ -95,27 +109,52 @@ class Orders:
             floor.held.discard(workflow)
             floor.count(workflow, 0)
 
-    def stop(self, grace: Millis, reply: ReplyId, now: Instant) -> None:
-        """Stop everything; a second, harder stop may come, with its own asker or with none."""
+    def hold_agent(self, name: AgentName, *, held: bool) -> None:
+        """Whoever it was being freed for has to look for another."""
         floor = self._floor
+        agent = floor.fleet.agents.get(name)
+        if agent is None or agent.drained == held:
+            return
+        if held:
+            if agent.reserved_for is not None:
+                floor.unreserve(agent.reserved_for)
+            floor.fleet.drain(agent)
+        else:
+            floor.fleet.undrain(agent)
+        floor.line.touch_everybody()  # Who waits in earnest may have changed: somebody could run it, or nobody can.
+
+    def stop(self, order: StopAgents, now: Instant) -> None:
+        """Stop everything; a second, harder stop may come, with its own asker or with none."""
+        floor, reply = self._floor, order.reply
         if self.stopping and reply != NOBODY:
             floor.effects.append(Reply(self.stopping, None))
         if self.stopping is None or reply != NOBODY:
             self.stopping = reply
-        self._stop_grace = grace
-        for waiting in [w for w in floor.line if w.home is not None]:
-            self.cancel(waiting.job.attempt.task, StopReason.SHUTDOWN, now)
-        if grace:
-            floor.effects.append(SetTimer("stop", now + grace * NS_PER_MS, StopGraceOver()))
+        self._kills = self._kills or not order.grace
+        due = order.since + order.grace * NS_PER_MS
+        if self._stops_at is None or due < self._stops_at:
+            self._stops_at = due
+        for running in [r for r in floor.running.values() if not r.sent]:
+            floor.drop_unsent(running, StopReason.SHUTDOWN, now)
+        self.stop_suspended(now)
+        if self._stops_at > now:
+            floor.effects.append(SetTimer("stop", self._stops_at, StopGraceOver()))
         else:
             self.stop_running()
 
-    def stop_running(self) -> None:
+    def stop_suspended(self, now: Instant) -> None:
+        """End what stands still, for nothing goes on any more; what was being suspended too, as it comes to that."""
         floor = self._floor
-        for running in list(floor.running.values()):
-            if not running.sent:
-                floor.drop_unsent(running, StopReason.SHUTDOWN, running.assigned_at)
-                continue
+        if floor.suspended:
+            for waiting in [w for w in floor.line if w.home is not None]:
+                self.cancel(waiting.job.attempt.task, StopReason.SHUTDOWN, now)
+
+    def stop_running(self) -> None:
+        """Their time is over. If nobody has ordered it, a timer of a crashed scheduler has rung: nothing happens."""
+        floor = self._floor
+        if self.stopping is None:
+            return
+        for running in floor.running.values():
             floor.stop(running, StopReason.SHUTDOWN)
-            grace = min(running.job.task.grace_ms, 100) if self._stop_grace else 0
+            grace = 0 if self._kills else min(running.job.task.grace_ms, 100)
             floor.tell(running.agent.name, CancelAttempt(running.attempt, StopReason.SHUTDOWN, grace))

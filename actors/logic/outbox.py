@@ -13,7 +13,7 @@ from actors.logic.history import Calendar
 from actors.logic.state import State
 from actors.logic.workflows import Instance, Run
 from actors.messages import ChangesMade, EventsDerived, Message, PrioritiesChanged, ReadyTask, TasksReady
-from actors.model import NOBODY, AttemptId, EntityId, Event, Instant, Json, Priority, ReplyId
+from actors.model import NOBODY, AgentName, AttemptId, EntityId, Event, Instant, Json, Priority, ReplyId
 from actors.views import ChangeType, Record, StateChanged
 
 
@@ -69,6 +69,14 @@ class Outbox:
             moment = self.calendar.moment(now)
             self._changes.append(
                 StateChanged(self._state.sequence, type_, moment, entity, status=status, detail=detail or {})
+            )
+
+    def agent_change(self, now: Instant, agent: AgentName, status: str) -> None:
+        if ChangeType.AGENT_CHANGED in self._state.watched:
+            self._state.sequence += 1
+            moment = self.calendar.moment(now)
+            self._changes.append(
+                StateChanged(self._state.sequence, ChangeType.AGENT_CHANGED, moment, status=status, agent=agent)
             )
 
     def instance_change(self, type_: ChangeType, now: Instant, instance: Instance) -> None:

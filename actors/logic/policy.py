@@ -45,8 +45,8 @@ def next_move(line: ReadyLine, fleet: Fleet) -> Move | None:
     takes only work at least as important until what follows is known. A task whose workflow
     is at its limit, or whose lock another task has, is not looked at and does not hold up
     those behind it. An aged task goes before all but priority 0, but to an idle agent only,
-    and not to one that was freed for more important work. None: nothing more can be done in
-    this round.
+    and to none that was freed for somebody: that one goes by importance. None: nothing more can
+    be done in this round.
 
     What may bend the bound of preemption, each by its definition: an attempt is no victim
     before its ``min_runtime_ms`` (counted anew when a suspended one goes on) nor after its

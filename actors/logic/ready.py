@@ -167,6 +167,13 @@ class ReadyLine:
         for lock in self.rows.wanted_by(workflow):
             self.changed["lock", lock] = None
 
+    def touch_everybody(self) -> None:
+        """Agents are for anybody or for nobody now: the same, for every workflow and lock."""
+        for workflow in self._of_workflow:
+            self.changed["limit", workflow] = None
+        for lock in self.rows.locks():
+            self.changed["lock", lock] = None
+
     # --- questions -----------------------------------------------------------------------------
 
     def best(self) -> Waiting | None:

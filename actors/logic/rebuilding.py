@@ -32,6 +32,7 @@ from actors.messages import (
     ChangePriority,
     EndTaken,
     HeldTask,
+    HoldAgent,
     HoldWorkflow,
     LimitsChanged,
     NoteReceived,
@@ -58,6 +59,7 @@ FromKeeper: TypeAlias = (
     | CancelTask
     | ChangePriority
     | HoldWorkflow
+    | HoldAgent
     | LimitsChanged
     | ReleaseAttempt
     | NoteTaken
@@ -74,8 +76,11 @@ class Rebuilding:
         self._generation = generation
         self._snapshot: SchedulerRestored | None = None
         self._work: dict[AgentName, WorkReport] = {}
-        self._left: dict[AttemptId, Left] = {}
-        """How attempts left their agents, as far as the crashed scheduler may not have heard."""
+        self._left: dict[tuple[AttemptId, AgentName], Left] = {}
+        """How attempts left their agents, as far as the crashed scheduler may not have heard.
+
+        By agent: one that suspended an attempt says so still when that has gone on, and ended, elsewhere.
+        """
         self._later: list[ToScheduler] = []
         self._spoilt: dict[AttemptId, ErrorInfo] = {}
         """Attempts whose ends crash the scheduler."""
@@ -90,7 +95,7 @@ class Rebuilding:
     def spoilt(self, report: AttemptEnded, error: ErrorInfo) -> None:
         """The report of this end is quarantined: the attempt counts as lost."""
         self._spoilt[report.attempt] = error
-        self._left[report.attempt] = report
+        self._left[report.attempt, report.agent] = report
 
     # --- gathering -------------------------------------------------------------------------------
 
@@ -117,6 +122,7 @@ class Rebuilding:
                 | CancelTask()
                 | ChangePriority()
                 | HoldWorkflow()
+                | HoldAgent()
                 | LimitsChanged()
                 | ReleaseAttempt()
                 | NoteTaken()
@@ -136,7 +142,7 @@ class Rebuilding:
         """It is older than the report to come; but a crash of the agent may have lost it what it had told."""
         match message:
             case AttemptEnded() | AttemptSuspended():
-                self._left[message.attempt] = message
+                self._left[message.attempt, message.agent] = message
             case AgentDied(agent):
                 self._floor.tell(agent, ReportWork(self._generation))
             case _:
@@ -153,13 +159,15 @@ class Rebuilding:
         for workflow in snapshot.held:
             floor.held.add(workflow)
             floor.line.block(workflow)
+        for name in snapshot.drained:
+            floor.fleet.drain(floor.fleet.agents[name])
         for agent in floor.fleet:
             report = self._work[agent.name]
             agent.present, agent.incarnation = True, report.incarnation
             floor.fleet.set_free(agent, None)
             for left in (report.last, *report.ends):
                 if left is not None:
-                    self._left[left.attempt] = left
+                    self._left[left.attempt, left.agent] = left
         runs = [(work, floor.fleet.agents[name]) for name, r in self._work.items() if (work := r.runs) is not None]
         runs.sort(key=lambda one: (one[0].since, one[1].index))
         running = [self._seat(work, agent, now) for work, agent in runs]
@@ -225,9 +233,8 @@ class Rebuilding:
 
     def _lay_aside(self, work: AsideWork, agent: Agent) -> None:
         ready, held = self._ready(work.job)
-        if held is None and work.job.attempt in self._left:
+        if held is None and self._left.pop((work.job.attempt, agent.name), None) is not None:
             self._floor.tell(agent.name, EndTaken(work.job.attempt))  # Recorded already.
-            del self._left[work.job.attempt]
             return
         running = Running(Waiting(ready, 0), agent, serial=0, now=0)
         running.sent, running.stopping = True, work.reason

@@ -57,8 +57,8 @@ class Restoring:
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
         state, limits = books.state, limits_of(self._library, self._in_force())
-        paused = tuple(sorted(state.paused))
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, limits))
+        paused, drained = tuple(sorted(state.paused)), tuple(sorted(state.drained))
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, drained, limits))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Broadcast, Effect, Reply, Send, SetTimer
+from actors.logic.describing import some
 from actors.logic.versions import intake_of
 from actors.messages import (
     AwaitIdle,
@@ -26,6 +27,7 @@ from actors.messages import (
     EventsAnswered,
     EventsDerived,
     ForwardedEvent,
+    Inspect,
     IntakeChanged,
     PrioritiesChanged,
     Publish,
@@ -39,11 +41,13 @@ from actors.messages import (
 from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
+    NS_PER_MS,
     Definitions,
     EntityId,
     ErrorInfo,
     Event,
     Instant,
+    Json,
     Priority,
     ReplyId,
 )
@@ -134,6 +138,8 @@ class Routing:
             case ReadStats(reply):
                 counts = {**self.counts, "waiting": self._waiting, "unanswered": sum(map(len, self._batches.values()))}
                 self._effects.append(Reply(reply, counts))
+            case Inspect(reply):
+                self._effects.append(Reply(reply, self._described(now)))
             case _:
                 assert_never(message)
         return self._taken()
@@ -147,6 +153,32 @@ class Routing:
                 self._effects.append(Send(KEEPER, AwaitIdle(reply)))
             self._idle_askers.clear()
         return self._taken()
+
+    def _described(self, now: Instant) -> Mapping[str, Json]:
+        """What waits here, in no order."""
+        return {
+            "knows": self._held_back is None,
+            "held_back": len(self._held_back or ()),
+            "counts": dict(self.counts),
+            "waiting": some(
+                (waiting for _, _, waiting in self._line if waiting.waits),
+                self._waiting,
+                lambda waiting: {
+                    "type": waiting.event.type,
+                    "entity_id": waiting.event.entity_id,
+                    "priority": waiting.priority,
+                    "waiting_ms": (now - waiting.accepted) / NS_PER_MS,
+                    "merged": len(waiting.ids),
+                    "derived": waiting.derived,
+                },
+            ),
+            "unanswered_batches": some(
+                self._batches.items(), len(self._batches), lambda each: {"batch": each[0], "events": len(each[1])}
+            ),
+            "timed_events": len(self._timed),
+            "waiting_for_idle": len(self._idle_askers),
+            "known_priorities": len(self._priorities),
+        }
 
     def check(self) -> None:
         """Assert what must be true of it after every batch; O(what waits)."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from actors.effects import KEEPER, Effect, Reply
-from actors.logic import checking, waiting_for
+from actors.logic import checking, describing, queueing, waiting_for
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.orders import Orders
@@ -19,6 +19,7 @@ from actors.logic.policy import Assign, Preempt, TakeOver, next_move
 from actors.logic.ready import Waiting
 from actors.logic.rebuilding import Rebuilding
 from actors.logic.reports import Reports
+from actors.logic.telling import in_words
 from actors.messages import (
     AgentDied,
     AgentReady,
@@ -30,7 +31,9 @@ from actors.messages import (
     CancelTask,
     ChangePriority,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
+    Inspect,
     LimitsChanged,
     MinRuntimeOver,
     NoteReceived,
@@ -60,12 +63,17 @@ class Scheduling:
         *,
         starvation_ms: Millis | None = None,
         generation: int = 0,
+        stop: StopAgents | None = None,
     ) -> None:
-        """``generation`` counts those that crashed before it; above 0 it must learn what is."""
+        """``generation`` counts those that crashed before it; above 0 it must learn what is.
+
+        ``stop`` is what those before it may have been ordered already; whoever waits for its end asks anew.
+        """
         self.floor = Floor(workflows, agents, starvation_ms=starvation_ms)
         self.inheritance = Inheritance(self.floor)
         self._reports = Reports(self.floor)
         self._orders = Orders(self.floor)
+        self._stop = stop
         self._rebuilding = Rebuilding(self.floor, self._reports, generation) if generation else None
 
     @property
@@ -85,12 +93,14 @@ class Scheduling:
 
     def receive(self, message: ToScheduler, now: Instant) -> list[Effect]:
         """Take one message; return what must happen because of it, before the next decision."""
-        if self._rebuilding is None:
+        if self._rebuilding is None or isinstance(message, Inspect):  # It can be seen learning, too.
             self._apply(message, now)
         else:
             following = self._rebuilding.take(message, now)
             if following is not None:
                 self._rebuilding = None
+                if self._stop is not None:
+                    self._apply(self._stop, now)
                 for later in following:
                     self._apply(later, now)
         return self.floor.taken_effects()
@@ -110,28 +120,30 @@ class Scheduling:
                 orders.cancel(task, reason, now)
             case ChangePriority(task, priority):
                 orders.change_priority(task, priority)
-            case HoldWorkflow(workflow, held):
-                orders.hold(workflow, held=held)
-            case LimitsChanged(limits):
-                floor.set_limits(limits)
+            case HoldWorkflow() | HoldAgent() | LimitsChanged():
+                self._bounded(message)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
                 self._reports.suspended(name, incarnation, attempt, now)
             case AttemptStuck():
                 self._reports.stuck(message)
-            case StopAgents(grace, reply):
-                orders.stop(grace, reply, now)
+            case StopAgents():
+                orders.stop(message, now)
             case StopGraceOver():
                 orders.stop_running()
             case ReadQueues(reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, waiting_for.queues(floor, self.inheritance, now)))
+                floor.effects.append(Reply(reply, queueing.queues(floor, self.inheritance, now)))
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
+            case Inspect(reply):
+                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
+                floor.effects.append(Reply(reply, shown))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
-                floor.effects.append(Reply(reply, {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}))
+                told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
+                floor.effects.append(Reply(reply, in_words(told)))
             case AgingDue():
                 floor.aging.rang()
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
@@ -172,7 +184,9 @@ class Scheduling:
             floor.effects += floor.aging.timer()
             if floor.over:
                 floor.shrink_over()
-        elif orders.stopping != NOBODY and not floor.running and not floor.ending:
+            return floor.taken_effects()
+        orders.stop_suspended(now)
+        if orders.stopping != NOBODY and not floor.running and not floor.ending:
             floor.effects.append(Reply(orders.stopping, None))
             orders.stopping = NOBODY
         return floor.taken_effects()
@@ -183,6 +197,18 @@ class Scheduling:
             floor.recorded(attempt)
         for ready in tasks:
             floor.enter(Waiting(ready, now))
+
+    def _bounded(self, message: HoldWorkflow | HoldAgent | LimitsChanged) -> None:
+        """What may start is another part of what waits from now on."""
+        match message:
+            case HoldWorkflow(workflow, held):
+                self._orders.hold(workflow, held=held)
+            case HoldAgent(name, held):
+                self._orders.hold_agent(name, held=held)
+            case LimitsChanged(limits):
+                self.floor.set_limits(limits)
+            case _:
+                assert_never(message)
 
     def _about_running(self, message: AttemptNoted | NoteTaken | ReleaseAttempt | MinRuntimeOver) -> None:
         """What concerns an attempt only while it has its agent; otherwise it comes too late."""
@@ -208,15 +234,17 @@ class Scheduling:
     def _stats(self) -> dict[str, object]:
         floor = self.floor
         busy = len(floor.running)
+        free = [agent for agent in floor.fleet if agent.running is None]
         stopping = sum(1 for running in floor.running.values() if running.stopping is not None)
         return {
             "queues": dict(sorted(floor.line.depth.items())),
             "agents": {
-                "idle": sum(1 for agent in floor.fleet if agent.present) - busy,
+                "idle": sum(agent.present and not agent.drained for agent in free),
                 "running": busy - stopping,
                 "stopping": stopping,
                 "suspended": floor.suspended,
                 "set_aside": len(floor.set_aside),
+                "drained": sum(agent.drained for agent in free),
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),

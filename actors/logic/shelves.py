@@ -92,6 +92,10 @@ class Rows:
     def needs(self, lock: str) -> tuple[Need, ...]:
         return tuple(self._rows.get(lock, ()))
 
+    def locks(self) -> tuple[str, ...]:
+        """Those that anybody waits for."""
+        return tuple(self._rows)
+
     def wanted_by(self, workflow: WorkflowId) -> list[str]:
         """The locks that tasks of this workflow wait for; looks at all rows."""
         return [lock for lock, rows in self._rows.items() if any(need.workflow == workflow for need in rows)]

@@ -19,7 +19,7 @@ How a new piece of state comes under this, in the order of preference:
 5. A large dict: ``note(held, key)`` before a key is set or taken out. The order of its keys is put
    back only where the dict is sorted by key (``live``), or only ever grows (``_GROWING``).
 
-``tests/logic/crash_histories.py`` fails for whatever is forgotten.
+``tests/logic/test_crashes.py`` fails for whatever is forgotten.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from actors.logic.accounts import Accounts
 from actors.logic.judging import Verdict
 from actors.logic.lanes import Lanes
 from actors.logic.late import Late
+from actors.logic.letters import Letter
 from actors.logic.remembered import Remembered
 from actors.logic.rows import Row
 from actors.logic.workflows import Attempt, Instance, Revising, Run
-from actors.model import AttemptId, EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
+from actors.model import AgentName, AttemptId, EntityId, Event, InstanceKey, ReplyId, Settings, WorkflowId
 from actors.views import ChangeType
 
 Noted: TypeAlias = Instance | Run | Attempt | Revising | Row | Accounts
@@ -44,8 +45,8 @@ Seen: TypeAlias = tuple[str | int, ...]
 
 _ABSENT = object()
 _VALUES = (
-    "all_paused", "derived_number", "keys", "orders", "reconcile_set", "second", "sequence", "version", "watched",
-    "working", "pending", "taken",
+    "all_paused", "derived_number", "drained", "keys", "letters", "orders", "reconcile_set", "second", "sequence",
+    "version", "watched", "working", "pending", "taken",
 )  # fmt: skip
 """Noted as they are when a batch begins."""
 _GROWING = ("pending", "rows", "taken")
@@ -92,6 +93,7 @@ class State:
         "dead_letters",
         "derived_number",
         "derived_out",
+        "drained",
         "events",
         "idle_waiters",
         "in_hand",
@@ -99,6 +101,7 @@ class State:
         "instances_by_end",
         "keys",
         "late",
+        "letters",
         "live",
         "orders",
         "over",
@@ -139,7 +142,9 @@ class State:
         self.taken: dict[EntityId, tuple[str, ...]] = {}
         """Names used for an entity in this second, so that readable ids never collide."""
         self.seen: Remembered[Seen] = Remembered(settings.max_remembered_ids)
-        self.dead_letters: deque[Mapping[str, object]] = deque(maxlen=settings.max_dead_letters)
+        self.dead_letters: deque[Letter] = deque(maxlen=settings.max_dead_letters)
+        self.letters = 0
+        """The number of the newest."""
         self.derived_out: dict[str, tuple[int, Event]] = {}
         """Derived events on their way through the router, by id; numbered in order."""
         self.derived_number = 0
@@ -150,6 +155,8 @@ class State:
         self.paused: set[WorkflowId] = set()
         self.all_paused = False
         """Whatever ``paused`` says, no workflow starts a task."""
+        self.drained: frozenset[AgentName] = frozenset()
+        """Agents that get no new work."""
         self.waiters: dict[InstanceKey, tuple[tuple[ReplyId, int], ...]] = {}
         """Who waits for an instance, and for which revision of it."""
         self.idle_waiters: list[ReplyId] = []

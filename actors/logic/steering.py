@@ -13,18 +13,25 @@ from actors.logic.state import State
 from actors.logic.workflows import Instance
 from actors.messages import (
     Cancel,
+    DrainAgent,
+    DropDeadLetter,
+    HoldAgent,
     HoldWorkflow,
     PauseWorkflow,
     PutEntity,
     ResolveTask,
+    RetryDeadLetter,
     RetryInstance,
     RunWorkflow,
     SetPriority,
 )
-from actors.model import Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
+from actors.model import AgentName, Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
 from actors.views import Receipt
 
-Change: TypeAlias = PutEntity | RunWorkflow | RetryInstance | Cancel | SetPriority | PauseWorkflow | ResolveTask
+Start: TypeAlias = RunWorkflow | RetryInstance
+Hold: TypeAlias = PauseWorkflow | DrainAgent
+DeadLetter: TypeAlias = RetryDeadLetter | DropDeadLetter
+Change: TypeAlias = PutEntity | Start | Cancel | SetPriority | Hold | DeadLetter | ResolveTask
 
 
 class Steering:
@@ -75,14 +82,15 @@ class Steering:
                 self._books.instances.reprioritised(instance, before)
                 out.reply(reply, instance.id)
             case PauseWorkflow(workflow, paused, reply):
-                if workflow is None:
-                    self._state.all_paused = paused
-                else:
-                    if workflow not in self._books.names and workflow not in self.paused:
-                        self._workflow(workflow)
-                    self._state.will_change(self.paused)
-                    (self.paused.add if paused else self.paused.discard)(workflow)
-                out.send(SCHEDULER, HoldWorkflow(workflow, paused))
+                self._pause(workflow, paused=paused)
+                out.reply(reply, None)
+            case DrainAgent(agent, drained, reply):
+                self._drain(agent, now, drained=drained)
+                out.reply(reply, None)
+            case RetryDeadLetter(number, reply):
+                out.reply(reply, self._books.intake.retry(number, now))
+            case DropDeadLetter(number, reply):
+                self._books.intake.drop(number)
                 out.reply(reply, None)
             case ResolveTask(identity, outcome, reply):
                 instance, run = self._books.find_task(identity)
@@ -95,12 +103,38 @@ class Steering:
             case _:
                 assert_never(message)
 
+    def _pause(self, workflow: WorkflowId | None, *, paused: bool) -> None:
+        if workflow is None:
+            self._state.all_paused = paused
+        else:
+            if workflow not in self._books.names and workflow not in self.paused:
+                self._workflow(workflow)
+            self._state.will_change(self.paused)
+            (self.paused.add if paused else self.paused.discard)(workflow)
+        self._books.out.send(SCHEDULER, HoldWorkflow(workflow, paused))
+
+    def _drain(self, agent: AgentName, now: Instant, *, drained: bool) -> None:
+        self._agent(agent)
+        state, out = self._state, self._books.out
+        state.drained = state.drained | {agent} if drained else state.drained - {agent}
+        out.send(SCHEDULER, HoldAgent(agent, drained))
+        out.agent_change(now, agent, "draining" if drained else "undrained")
+
     def _workflow(self, workflow: WorkflowId) -> Workflow:
         found = self._books.definitions.workflows.get(workflow)
         if found is None:
             known = ", ".join(sorted(self._books.definitions.workflows)) or "none"
             raise NotFoundError(f"no workflow {workflow!r}; there are: {known}")
         return found
+
+    def _agent(self, agent: AgentName) -> None:
+        groups = self._books.definitions.settings.agents
+        name, _, number = agent.rpartition("_")
+        place = int(number) if number.isdecimal() and len(number) < 10 else None
+        named = place is not None and number == str(place)
+        if not (named and any(group.name == name and place in range(group.count) for group in groups)):
+            known = ", ".join(f"{group.name}_0 to {group.name}_{group.count - 1}" for group in groups)
+            raise NotFoundError(f"no agent {agent!r}; there are: {known}")
 
     def _add(self, entity: EntityId, now: Instant) -> Row:
         """An entity that the table does not know yet; in no phase, so that the table itself calls for nothing."""

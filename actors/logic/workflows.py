@@ -44,6 +44,7 @@ class Attempt:
         "noted",
         "number",
         "outcome",
+        "preempted_at",
         "preempted_by",
         "ready",
         "reason",
@@ -62,7 +63,9 @@ class Attempt:
         self.reason: StopReason | None = None
         self.error: ErrorInfo | None = None
         self.killed = False
-        self.preempted_by: TaskKey | None = None
+        self.preempted_by: str | None = None
+        """The task it made way for last, by its readable id."""
+        self.preempted_at: Instant | None = None
         self.noted = 0
         """The number of its newest note."""
         self.home: AgentName | None = None
@@ -92,6 +95,7 @@ class Run:
 
     __slots__ = (
         "attempts",
+        "due",
         "error",
         "fixed_priority",
         "in_line",
@@ -120,6 +124,8 @@ class Run:
         """The scheduler has it: waiting, running or suspended."""
         self.open = False
         """In line, or waiting for a backoff."""
+        self.due: Instant | None = None
+        """When its newest backoff is over."""
         self.withdrawing: Withdrawal | None = None
         self.result: Json = None
         self.error: ErrorInfo | None = None
@@ -301,6 +307,16 @@ class Instance:
         own = task.priority if task.priority is not None else self.workflow.priority
         fixed = None if self._runs is None else self._runs[task.index].fixed_priority
         return self._effective(own, self.fixed_priority if fixed is None else fixed)
+
+    def priority_from(self, task: Task) -> str:
+        """What gives the task its priority: ``set`` by a person, ``raised``, its ``task`` or its ``workflow``."""
+        fixed = None if self._runs is None else self._runs[task.index].fixed_priority
+        if fixed is not None or self.fixed_priority is not None:
+            return "set"
+        own = task.priority if task.priority is not None else self.workflow.priority
+        if self.raised is not None and self.raised < own:
+            return "raised"
+        return "workflow" if task.priority is None else "task"
 
     def _effective(self, own: Priority, fixed: Priority | None) -> Priority:
         if fixed is not None:  # A raise that came before it was replaced by it; a later one lowered it.

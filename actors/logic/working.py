@@ -29,7 +29,10 @@ from actors.effects import (
     Start,
     Suspend,
 )
+from actors.logic import describing
+from actors.logic.detached import Detached
 from actors.logic.reaping import KILLABLE, Death, Orphan, Reaping
+from actors.logic.time_limit import TimeLimit
 from actors.messages import (
     UNASKED,
     ActionEnded,
@@ -47,6 +50,7 @@ from actors.messages import (
     EndSuspended,
     EndTaken,
     GraceOver,
+    Inspect,
     Note,
     NoteTaken,
     ReadStats,
@@ -73,9 +77,6 @@ from actors.model import (
     StopReason,
 )
 
-BEGIN_BOUND_MS: Millis = 30_000
-"""An attempt whose action has not begun by then is stopped as timed out: its runner hangs."""
-
 
 class Working:
     def __init__(
@@ -101,27 +102,16 @@ class Working:
         left = [(AsideWork(o.job, o.incarnation), o.aside) for o in orphans if o.job is not None]
         self._reaping = None if death is None else Reaping(name, [work for work, aside in left if not aside], death)
         self._job: Job | None = None
-        self._assigned: Instant = 0
-        self._due: Instant = 0
-        """When what runs may have used up its time, as far as that is known."""
-        self._timer_at: Instant | None = None
-        """When the one timer for timeouts rings: early for most attempts, and then it is set again.
-
-        So an attempt that ends in time, as nearly all do, sets and clears no timer of its own.
-        """
-        self._paused = 0
+        self._limit = TimeLimit()
         self._stopping: StopReason | None = None
         self._grace_at: Instant = 0
         self._suspending = False
         self._stuck = False
         self._note: Note | None = None
         self._note_number = 0
-        self._aside = {work.job.attempt: work for work, aside in left if aside}
-        self._ending: dict[AttemptId, StopReason] = {}
+        self._detached = Detached(name, [work for work, aside in left if aside], reported[1])
         self._last = reported[0]
         """How the last attempt left it: the scheduler may not have heard, until it gives it another."""
-        self._ends = {report.attempt: report for report in reported[1]}
-        """Ends of attempts that had no agent any more; the scheduler has not confirmed them."""
         self._ran = 0
 
     def begin(self, now: Instant) -> list[Effect]:
@@ -157,12 +147,12 @@ class Working:
                 # How much of its time is left depends on when it began, long ago.
                 return [Resume(job), *self._take(job, now, paused=paused), Probe(job.attempt)]
             case EndSuspended(attempt, reason):
-                self._ending[attempt] = reason
+                self._detached.ending(attempt, reason)
                 return [Kill(attempt)]
             case SetAside(attempt):
                 return self._set_aside(attempt)
             case TimeoutDue():
-                self._timer_at = None
+                self._limit.rang()
                 return self._timer_rang(now)
             case ActionProbed(attempt, began):
                 return self._check_time(attempt, began, now)
@@ -172,6 +162,8 @@ class Working:
                 return self._noted(attempt, note, now)
             case ReadStats(reply):
                 return [Reply(reply, {"attempts": self._ran, "incarnation": self.incarnation})]
+            case Inspect(reply):
+                return [Reply(reply, describing.agent(self._report(UNASKED), self._ran))]
             case NoteTaken() | EndTaken() | ReportWork():
                 return self._confirmed(message)
             case _:
@@ -188,7 +180,7 @@ class Working:
             case ActionSuspended(attempt):
                 return [Kill(attempt)]
             case EndSuspended(attempt, reason):
-                self._ending[attempt] = reason
+                self._detached.ending(attempt, reason)
                 return [Kill(attempt)]
             case ReportWork(generation):
                 return [Send(SCHEDULER, self._report(generation))]
@@ -202,7 +194,7 @@ class Working:
         assert self._stopping is None or self._job is None or self._grace_at or self._suspending, (
             "stops without a bound"
         )
-        assert self._job is None or self._job.attempt not in self._aside, "runs what it has set aside"
+        assert self._job is None or self._job.attempt not in self._detached, "runs what it has set aside"
 
     def settle(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - every logic has this face
         return []
@@ -222,40 +214,22 @@ class Working:
 
     def _take(self, job: Job, now: Instant, *, paused: int) -> list[Effect]:
         self._job = job
-        self._assigned = now
-        self._paused = paused
         self._stopping = None
         self._suspending = self._stuck = False
         self._note = self._last = None
         self._ran += 1
-        self._due = now + job.task.timeout_ms * NS_PER_MS
-        return self._set_timer(self._due)
-
-    def _set_timer(self, due: Instant) -> list[Effect]:
-        if self._timer_at is not None and self._timer_at <= due:
-            return []
-        self._timer_at = due
-        return [SetTimer("timeout", due, TimeoutDue())]
+        return self._limit.begin(job, now, paused=paused)
 
     def _timer_rang(self, now: Instant) -> list[Effect]:
         if self._job is None or self._stopping is not None or self._suspending:
             return []
-        return [Probe(self._job.attempt)] if now >= self._due else self._set_timer(self._due)
+        return self._limit.look(self._job, now)
 
     def _check_time(self, attempt: AttemptId, began: Instant | None, now: Instant) -> list[Effect]:
-        """Time counts from the action's first line and stands still while suspended."""
         if not self._runs(attempt) or self._stopping is not None or self._job is None:
             return []
-        timeout = self._job.task.timeout_ms * NS_PER_MS
-        if began is None:
-            due = self._assigned + max(timeout, BEGIN_BOUND_MS * NS_PER_MS)
-            again = now + max(timeout, NS_PER_MS)
-        else:
-            due = again = began + timeout + self._paused
-        if now >= due:
-            return self._stop(StopReason.TIMEOUT, self._job.task.grace_ms, now)
-        self._due = min(again, due)
-        return self._set_timer(self._due)
+        waits = self._limit.wait_on(self._job, began, now)
+        return waits if waits is not None else self._stop(StopReason.TIMEOUT, self._job.task.grace_ms, now)
 
     def _cancel(self, attempt: AttemptId, reason: StopReason, grace: Millis, now: Instant) -> list[Effect]:
         if self._reaping is not None and attempt in self._reaping:
@@ -299,14 +273,14 @@ class Working:
             if attempt not in self._reaping:
                 return []  # It has ended or is set aside; the notice of death says so.
             orphan, reason = self._reaping.drop(attempt)
-            self._aside[attempt] = replace(orphan, reason=reason)
+            self._detached.set_aside(replace(orphan, reason=reason))
             return [Abandon(attempt), ClearTimer(("grace", attempt)), *self._come_back()]
         if self._job is None or not self._runs(attempt):
-            if attempt in self._aside or self._final:
+            if attempt in self._detached or self._final:
                 return []  # Asked for twice.
             # It ended just before; this agent is free as it is.
             return [Send(SCHEDULER, AgentReady(self.name, self.incarnation))]
-        self._aside[attempt] = AsideWork(self._job, self.incarnation, self._stopping)
+        self._detached.set_aside(AsideWork(self._job, self.incarnation, self._stopping))
         self.incarnation += 1
         self._job = None
         return [
@@ -348,16 +322,7 @@ class Working:
         if self._reaping is not None and attempt in self._reaping:
             self._last = self._reaping.ended(attempt, outcome)
             return [Send(SCHEDULER, self._last), ClearTimer(("grace", attempt)), *self._come_back()]
-        if attempt in self._ends:
-            return []
-        incarnation, ending = self.incarnation, self._ending.get(attempt)
-        aside = self._aside.get(attempt)
-        if aside is not None:
-            incarnation, ending = aside.incarnation, aside.reason
-        # One that is neither was told to end before a crash: the scheduler still knows of it.
-        report = AttemptEnded(self.name, incarnation, attempt, outcome, ending)
-        self._ends[attempt] = report
-        return [Send(SCHEDULER, report)]
+        return self._detached.ended(attempt, outcome, self.incarnation)
 
     def _noted(self, attempt: AttemptId, note: Note, now: Instant) -> list[Effect]:
         self._note_number = max(now, self._note_number + 1)
@@ -372,9 +337,7 @@ class Working:
                     self._note = None
                 return [Credit(attempt)]
             case EndTaken(attempt):
-                self._ends.pop(attempt, None)
-                self._aside.pop(attempt, None)
-                self._ending.pop(attempt, None)
+                self._detached.confirmed(attempt)
                 return []
             case ReportWork(generation):
                 return [Send(SCHEDULER, self._report(generation))]
@@ -387,8 +350,14 @@ class Working:
             incarnation, runs = self._reaping.work()
         elif self._job is not None:
             runs = RunningWork(
-                self._job, self._assigned, self._stopping, self._suspending, self._stuck, self._note, self._note_number
+                self._job,
+                self._limit.assigned,
+                self._stopping,
+                self._suspending,
+                self._stuck,
+                self._note,
+                self._note_number,
             )
         present = self._reaping is None and not self._final
-        aside, ending, ends = tuple(self._aside.values()), tuple(self._ending.items()), tuple(self._ends.values())
+        aside, ending, ends = self._detached.work()
         return WorkReport(self.name, generation, incarnation, present, runs, aside, ending, self._last, ends)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from actors.frozen import frozen
 from actors.messages.rebuilding import EndTaken, ReportWork
-from actors.messages.shared import Note, NoteTaken, ReadStats
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats
 from actors.model import AttemptId, Instant, Job, Millis, Outcome, StopReason
 
 
@@ -120,4 +120,5 @@ ToAgent: TypeAlias = (
     | ReportWork
     | EndTaken
     | ReadStats
+    | Inspect
 )

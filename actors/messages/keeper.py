@@ -8,13 +8,14 @@ from typing import TypeAlias
 from actors.frozen import frozen
 from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
-from actors.messages.shared import AwaitIdle, Note, ReadStats
+from actors.messages.shared import AwaitIdle, Inspect, Note, ReadStats
 from actors.model import (
     NOBODY,
     AgentName,
     AttemptId,
     EntityId,
     EntitySeed,
+    EntityStatus,
     Event,
     InstanceKey,
     InstanceStatus,
@@ -196,6 +197,15 @@ class PauseWorkflow:
 
 
 @frozen
+class DrainAgent:
+    """Give this agent no new work until it is let go on again; what it runs goes on."""
+
+    agent: AgentName
+    drained: bool
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ResolveTask:
     """Move an ``unknown`` task on: ``completed``, ``failed``, ``retry`` or ``cancelled``."""
 
@@ -249,6 +259,35 @@ class ReadInstances:
 
 
 @frozen
+class ListInstances:
+    """Answer with records of unfinished instances below this key, newest first, and the key down to which that is all.
+
+    Looks at a bounded number; 0 when there is nothing below.
+    """
+
+    below: InstanceKey | None = None
+    workflow: WorkflowId | None = None
+    entity: EntityId | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class ListEntities:
+    """Answer with entities from this place on, as they were added, and the place to go on from, None at the end.
+
+    Looks at a bounded number. ``search`` is part of the id or the name, in small letters or capitals.
+    """
+
+    place: int = 0
+    status: EntityStatus | None = None
+    phase: str | None = None
+    search: str | None = None
+    limit: int = 100
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ExplainTask:
     """Answer with why a task is where it is, in words and as data."""
 
@@ -258,7 +297,7 @@ class ExplainTask:
 
 @frozen
 class ReadDeadLetters:
-    """Answer with the events that nobody accepted, oldest first."""
+    """Answer with the dead letters as mappings, oldest first."""
 
     reply: ReplyId = NOBODY
 
@@ -280,6 +319,22 @@ class AwaitUnused:
 
     version: str
     reply: ReplyId
+
+
+@frozen
+class RetryDeadLetter:
+    """Act on its event again, under a new id; answer with a ``Receipt``, and drop the letter if it is accepted."""
+
+    number: int
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class DropDeadLetter:
+    """Keep it no longer; nothing of it is acted on."""
+
+    number: int
+    reply: ReplyId = NOBODY
 
 
 @frozen
@@ -324,6 +379,9 @@ ToKeeper: TypeAlias = (
     | Cancel
     | SetPriority
     | PauseWorkflow
+    | DrainAgent
+    | RetryDeadLetter
+    | DropDeadLetter
     | ResolveTask
     | AwaitReceipt
     | AwaitInstance
@@ -331,9 +389,12 @@ ToKeeper: TypeAlias = (
     | ReadEntities
     | ReadInstance
     | ReadInstances
+    | ListInstances
+    | ListEntities
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | Inspect
     | Watch
     | AdoptDefinitions
     | AwaitUnused

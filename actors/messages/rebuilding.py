@@ -77,6 +77,8 @@ class SchedulerRestored:
     """Workflows that are paused."""
     all_held: bool = False
     """The whole engine is paused."""
+    drained: tuple[AgentName, ...] = ()
+    """Agents that get no new work."""
     limits: Mapping[WorkflowId, int] | None = None
     """``max_concurrent`` by workflow; None: as the definitions say that it was built with."""
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from actors.frozen import frozen
 from actors.messages.rebuilding import IntakeChanged, RouterRestored
-from actors.messages.shared import AwaitIdle, ReadStats
+from actors.messages.shared import AwaitIdle, Inspect, ReadStats
 from actors.model import NOBODY, EntityId, Event, Instant, Priority, ReplyId
 from actors.views import ChangeType, Receipt, StateChanged
 
@@ -98,6 +98,7 @@ ToRouter: TypeAlias = (
     | TimedEventDue
     | AwaitIdle
     | ReadStats
+    | Inspect
     | RouterRestored
     | IntakeChanged
 )

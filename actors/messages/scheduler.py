@@ -13,12 +13,13 @@ from actors.messages.rebuilding import (
     SchedulerRestored,
     WorkReport,
 )
-from actors.messages.shared import Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
 from actors.model import (
     NOBODY,
     AgentName,
     AttemptId,
     InstanceKey,
+    Instant,
     Json,
     Millis,
     Priority,
@@ -94,6 +95,14 @@ class LimitsChanged:
 
 
 @frozen
+class HoldAgent:
+    """Give this agent no new work until it is let go again."""
+
+    agent: AgentName
+    held: bool
+
+
+@frozen
 class AgentReady:
     """An agent of this incarnation is free for work."""
 
@@ -158,10 +167,12 @@ class ReadQueues:
 class StopAgents:
     """Start nothing more and stop what runs; answer when every agent is free.
 
-    ``grace`` is how long attempts may go on before they are stopped.
+    ``grace`` is how long attempts may go on before they are stopped, from ``since`` on, when the
+    engine was told. So it is over at the same instant however often this is told again.
     """
 
     grace: Millis
+    since: Instant
     reply: ReplyId = NOBODY
 
 
@@ -178,6 +189,7 @@ ToScheduler: TypeAlias = (
     | CancelTask
     | ChangePriority
     | HoldWorkflow
+    | HoldAgent
     | LimitsChanged
     | AgentReady
     | AttemptEnded
@@ -190,6 +202,7 @@ ToScheduler: TypeAlias = (
     | ExplainWaiting
     | ReadQueues
     | ReadStats
+    | Inspect
     | StopAgents
     | StopGraceOver
     | SchedulerRestored

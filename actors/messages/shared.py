@@ -47,6 +47,13 @@ class AwaitIdle:
 
 
 @frozen
+class Inspect:
+    """Answer with what this actor's logic knows, bounded, as a mapping."""
+
+    reply: ReplyId = NOBODY
+
+
+@frozen
 class ReadStats:
     """Answer with this actor's counts, as a mapping."""
 

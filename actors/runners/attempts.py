@@ -25,12 +25,13 @@ from actors.runners.crew import Crew
 from actors.runners.hand import Ended, Hand
 from actors.runners.jobs import job_to_json, outcome_from_json
 from actors.runners.nursery import Terms
+from actors.runners.pauses import pauses
 from actors.runners.reactor import Reactor
 from actors.runners.run import Phase, Run, nice_for
 from actors.runners.wire import Garbled
 
-_FIRST_REPEAT_S = 0.002
-_LAST_REPEAT_S = 0.05
+_REPEAT_S = (0.0005, 0.1)
+"""From the shortest to the longest pause before a stop is sent again."""
 _REPORTS_NS = 500_000_000
 _LOOKS = 5
 _LOOK_S = 0.0001
@@ -93,7 +94,7 @@ class WorkerRunner:
             run.hand.tell(reason)
             run.hand.hasten()
             run.hand.send_stop()
-            self._repeat_later(run, _FIRST_REPEAT_S)
+            self._repeat_later(run, pauses(*_REPEAT_S))
 
     def kill(self, attempt: AttemptId) -> None:
         with self.locked():
@@ -315,17 +316,17 @@ class WorkerRunner:
     def _runs_on(self, run: Run) -> bool:
         return self._by_hand.get(run.hand.number) is run and not run.hand.buried
 
-    def _repeat_later(self, run: Run, pause: float) -> None:
+    def _repeat_later(self, run: Run, rests: Iterator[float]) -> None:
         """Send the stop once more after a pause: it may have come where it could not be raised, or been swallowed."""
         if self._reactor is not None:
-            self._reactor.later(pause, lambda: self._repeat(run, pause))
+            self._reactor.later(next(rests), lambda: self._repeat(run, rests))
 
-    def _repeat(self, run: Run, pause: float) -> None:
+    def _repeat(self, run: Run, rests: Iterator[float]) -> None:
         with self.locked():
             if self._runs_on(run):
                 if run.phase is Phase.RUNNING:
                     run.hand.send_stop()
-                self._repeat_later(run, min(2 * pause, _LAST_REPEAT_S))
+                self._repeat_later(run, rests)
 
     def _see_suspended(self, run: Run, pid: int) -> None:
         """Report the suspension when the worker is seen to stand still, or has had time to.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from actors.errors import AttemptStopped, RequestError
 from actors.model import Json, StopReason
+from actors.runners.pauses import pauses
 from actors.runners.stopping import Control, within
 from actors.runners.values import plain
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 Started: TypeAlias = "CoroutineType[Any, Any, Any] | AsyncGeneratorType[Json, Any]"
 
-REPEAT_S = 0.05
-"""How long a cancel may take to be seen before it counts as swallowed and is sent again."""
+REPEAT_S, REPEAT_MAX_S = 0.05, 0.1
+"""How long a cancel may take to be seen, at least and at most, before it counts as swallowed and is sent again."""
 
 
 class CoroutineStopped(AttemptStopped, asyncio.CancelledError):
@@ -65,6 +66,7 @@ class CoroutineRun:
         self._over = False
         self._raised: weakref.ref[BaseException] | None = None
         self._repeat: asyncio.TimerHandle | None = None
+        self._pauses = pauses(REPEAT_S, REPEAT_MAX_S)
 
     async def drive(self, started: Started) -> tuple[Any, BaseException | None]:
         """Run it to its end; what it returned, or the exception that left it. Never raises."""
@@ -141,7 +143,7 @@ class CoroutineRun:
             self._task.cancel()
         if self._repeat is not None:
             self._repeat.cancel()
-        self._repeat = self._loop.call_later(REPEAT_S, self._cancel)
+        self._repeat = self._loop.call_later(next(self._pauses), self._cancel)
 
     def handling(self) -> bool:
         """Whether the stop was raised in the action and is still being handled there."""

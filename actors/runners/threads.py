@@ -25,17 +25,15 @@ from actors.runners.context import MAX_BYTES
 from actors.runners.driving import Action, Execution
 from actors.runners.failures import describe
 from actors.runners.notes import Mailbox
+from actors.runners.pauses import pauses
 from actors.runners.stopping import Control
 
-REPEAT_S = 0.02
-"""When a stop that was not followed by the end is injected again; the pause doubles each time."""
-REPEAT_MAX_S = 1.0
+REPEAT_S, REPEAT_MAX_S = 0.02, 1.0
+"""From the shortest to the longest pause before a stop that was not followed by the end is injected again."""
 
 _api = ctypes.PyDLL(None)
 _inject = _api.PyThreadState_SetAsyncExc
 _inject.argtypes, _inject.restype = (ctypes.c_ulong, ctypes.py_object), ctypes.c_int
-_take_back = _api["PyThreadState_SetAsyncExc"]
-_take_back.argtypes, _take_back.restype = (ctypes.c_ulong, ctypes.c_void_p), ctypes.c_int
 
 
 def _injectable(why: StopReason) -> type[AttemptStopped]:
@@ -53,6 +51,25 @@ def _injectable(why: StopReason) -> type[AttemptStopped]:
 _INJECTED: Mapping[StopReason, type[AttemptStopped]] = {reason: _injectable(reason) for reason in StopReason}
 
 
+class _Lowered(BaseException):
+    """A thread injects it into itself and catches it on the spot: so the interpreter's flag is lowered.
+
+    CPython 3.11 has one flag for all threads. Each injection raises it, also one that takes another back (of
+    NULL), and only an exception that rises lowers it. While it is up every check of every thread takes the
+    slow way, and a thread that is traced (by a debugger, by coverage) can begin no function: it looks at the
+    flag for ever. A thread that a stop is on its way to raises the flag again as soon as it takes the GIL.
+    """
+
+
+def _lower_flag() -> None:
+    me = get_ident()
+    try:
+        while _inject(me, _Lowered):
+            pass
+    except _Lowered:
+        return
+
+
 class ThreadControl(Control):
     """Injects the stop into the action's thread, under a lock that says it still runs this attempt.
 
@@ -62,12 +79,13 @@ class ThreadControl(Control):
     may have been injected (``settle``). One of the two always sees the other.
     """
 
-    __slots__ = ("_lock", "_next", "_pause")
+    __slots__ = ("_lock", "_next", "_pause", "_pauses")
 
     def __init__(self, now: Callable[[], Instant]) -> None:
         super().__init__(now)
         self._lock = threading.Lock()
         self._next = 0.0
+        self._pauses = pauses(REPEAT_S, REPEAT_MAX_S)
         self._pause = REPEAT_S
 
     def tell(self, reason: StopReason) -> None:
@@ -95,17 +113,23 @@ class ThreadControl(Control):
         # Before the lock: once it is held, taking back must be the first call, as a stop lands after any call.
         me = get_ident()
         with self._lock:
-            _take_back(me, None)
+            try:
+                while _inject(me, _Lowered):  # In the place of what was on its way; it rises as the call returns.
+                    pass
+            except _Lowered:
+                pass
             self._next = time.monotonic() + self._pause
 
     def _raise_there(self) -> None:
         """Inject, unless the thread is in code that may not be stopped. The lock is held."""
+        self._pause = next(self._pauses)
         self._next = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, REPEAT_MAX_S)
         if self.reason is None or not self.inside or self.held or self.shielded() or self.side is not None:
             return
         # 0: there is no such thread any more, and so nothing to stop.
         _inject(self.thread, _INJECTED[self.reason])
+        if self.thread != get_ident():
+            _lower_flag()
 
 
 def _handles_stop(thread: int, control: Control) -> bool:

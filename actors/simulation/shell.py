@@ -32,6 +32,8 @@ class Crash:
     """When the logic has received it, not before."""
     twice: bool = False
     """And again when it is given once more."""
+    final: bool = False
+    """It is an agent, and is taken out: this crash is one too many, the second if it happens twice."""
 
 
 class Crashed(Exception):
@@ -89,22 +91,22 @@ class Shell:
 
     def _recover(self, batch: list[Taken], now: Instant, crash: Crash) -> None:
         in_hand = type(batch[crash.at][1]).__name__
-        self._rebuild(in_hand, now)
+        self._rebuild(in_hand, now, final=crash.final and not crash.twice)
         for place, taken in enumerate(batch):
             if not crash.twice or place != crash.at:
                 self._batch([taken], now, None)
                 continue
-            self._rebuild(in_hand, now)
+            self._rebuild(in_hand, now, final=crash.final)
             self._quarantine(taken[1], now)
 
-    def _rebuild(self, in_hand: str, now: Instant) -> None:
+    def _rebuild(self, in_hand: str, now: Instant, *, final: bool) -> None:
         """Nothing of what the crashed logic held is trusted; its neighbours and the open asks tell the fresh one."""
         self.crashes += 1
         self._ledger.incarnation += 1
         state = getattr(self.logic, "state", None)
         if state is not None:
             state.roll_back()
-        self.logic = self._make(self.crashes, self._ledger, Death(ERROR, in_hand))
+        self.logic = self._make(self.crashes, self._ledger, Death(ERROR, in_hand, final))
         self._watcher.crashed(self.name, in_hand)
         self._do(self.logic.begin(now))
         if state is None:

@@ -7,14 +7,15 @@ itself, so that a story can be shortened step by step.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from actors.effects import KEEPER, ROUTER, SCHEDULER, Effect, Send
 from actors.logic.reaping import KILLABLE, Death
 from actors.logic.working import Working
-from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt
-from actors.model import NS_PER_MS, AgentName, Definitions, Instant, Job, OutcomeKind
+from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt, StopAgents
+from actors.model import ALL, NS_PER_MS, AgentName, Definitions, Instant, Job, Millis, OutcomeKind, ReplyId
 from actors.simulation.channels import Channels
 from actors.simulation.choices import Choices
 from actors.simulation.ledger import AgentLedger
@@ -44,6 +45,8 @@ class Storm:
         self.parts.runner.started = watcher.started
         self.parts.runner.ended = watcher.ended
         self._calm = False
+        self.taken_out: set[str] = set()
+        """Agents that crashed too often: they have ended what they had begun, or do so, and take no more."""
         self.shells = {
             name: Shell(name, partial(self._fresh, name), self.perform, watcher) for name in self.parts.names()
         }
@@ -61,6 +64,16 @@ class Storm:
     def post(self, sender: str, to: str, message: Any) -> None:
         """A message from outside."""
         self._post(sender, to, message)
+
+    def order_stop(self, grace: Millis, reply: ReplyId) -> None:
+        """The engine stops: the scheduler is told, and so is every one that comes after it."""
+        order = self.parts.generations.order_stop(grace, self.now)
+        self.post("user", SCHEDULER, replace(order, reply=reply))
+
+    @property
+    def stop(self) -> StopAgents | None:
+        """The order to stop, as the engine remembers it for a scheduler that is rebuilt."""
+        return self.parts.generations.stop
 
     def calm_down(self, choices: Choices) -> None:
         """From now on actions hear, end by themselves and succeed."""
@@ -115,12 +128,25 @@ class Storm:
         if name != KEEPER and pick(3) == 1:
             lost = self.channels.lose(name)
             self.watcher.lost(name, lost)
-        return Crash(at, after=after, twice=twice)
+        final = pick(6) == 1 and self._can_spare(name)
+        if final:
+            self.taken_out.add(name)
+        return Crash(at, after=after, twice=twice, final=final)
+
+    def _can_spare(self, name: str) -> bool:
+        """Whether it is an agent, and another one is left that can do all that it can."""
+        agents = dict(self.parts.agent_names)
+        return name in agents and any(
+            ALL in capabilities and other != name and other not in self.taken_out
+            for other, capabilities in agents.items()
+        )
 
     def _may_crash(self, name: str) -> bool:
-        """Fewer times than would stop the engine, or take an agent out."""
+        """Fewer times than would stop the engine, as it would if an agent crashed that is taken out."""
         shell = self.shells[name]
-        return shell.crashes < MOST_CRASHES and (name != KEEPER or hasattr(shell.logic, "state"))
+        if shell.crashes >= MOST_CRASHES or name in self.taken_out:
+            return False
+        return name != KEEPER or hasattr(shell.logic, "state")
 
     def _fresh(self, name: str, crashes: int, ledger: AgentLedger, death: Death | None) -> Any:
         """An actor's logic after so many crashes."""

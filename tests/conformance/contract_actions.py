@@ -237,6 +237,40 @@ async def async_swallows(ctx: Context) -> None:
     await asyncio.sleep(60)
 
 
+def swallows_in_step(ctx: Context) -> None:
+    """Swallows stops as long as they come at one pause, or at pauses that double."""
+    times: list[float] = []
+    while True:
+        try:
+            if not times:
+                ctx.log.info("here")
+            while True:
+                sum(range(100))
+        except AttemptStopped:
+            times.append(time.monotonic())
+            if _out_of_step(times):
+                raise
+
+
+async def async_swallows_in_step(ctx: Context) -> None:
+    times: list[float] = []
+    ctx.log.info("here")
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except AttemptStopped:
+            times.append(time.monotonic())
+            if _out_of_step(times):
+                raise
+
+
+def _out_of_step(times: list[float]) -> bool:
+    if len(times) < 3:
+        return False
+    first, second, third = times[-3:]
+    return not 0.85 < (third - second) / (second - first) < 2.3
+
+
 def finishes_anyway(ctx: Context) -> str:
     ctx.log.info("here")
     try:

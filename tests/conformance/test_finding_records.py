@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import marshal
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,11 +15,13 @@ from actors.stores import memory
 from actors.stores.opening import open_store
 from actors.views import Record
 
+KEYS = itertools.count(1)
+
 
 def record(workflow: str, end: str, *tasks: str, event: Any = None) -> Record:
     """As much of a record as a store looks at."""
     rows = tuple([(f"{task}{end}", task, "action", "completed") for task in tasks])
-    start = (f"{workflow}{end}", 1, workflow, "a", "completed", 2, 0, 1, 1, 0, None)
+    start = (f"{workflow}{end}", next(KEYS), workflow, "a", "completed", 2, 0, 1, 1, 0, None)
     return (*start, rows, event, None, None, None)
 
 

@@ -42,7 +42,7 @@ def test_a_stop_that_is_swallowed_in_a_destructor_comes_again(world: World, beha
 
 def test_a_stop_that_is_not_repeated_can_be_lost(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Why it is repeated, and that the test above can fail."""
-    monkeypatch.setattr(attempts, "_FIRST_REPEAT_S", 3600)
+    monkeypatch.setattr(attempts, "_REPEAT_S", (3600, 3600))
     for _ in range(20):
         attempt = world.start("swallows_unseen")
         world.said(attempt)

@@ -139,6 +139,16 @@ def test_a_stop_that_is_swallowed_comes_again(world: World) -> None:
 
 
 @with_ctx
+def test_stops_that_come_again_fall_into_step_with_nothing(world: World) -> None:
+    """One that keeps step is swallowed for ever by a destructor that comes round as often."""
+    attempt = world.start("swallows_in_step")
+    world.said(attempt)
+    world.runner.interrupt(attempt, StopReason.PREEMPT)
+
+    assert world.ended(attempt).kind is OutcomeKind.STOPPED
+
+
+@with_ctx
 def test_a_generator_is_stopped_at_its_yield(world: World) -> None:
     attempt = world.start("yields", numbers=[1, 2], wait=True)
     world.said(attempt)

@@ -139,7 +139,7 @@ def test_stats_count_what_happened(start: Callable[..., Watched]) -> None:
 
     assert (stats["instances"]["completed"], stats["tasks"]["completed"], stats["entities"]) == (4, 4, 4)
     assert (stats["events"]["accepted"], stats["events"]["duplicates"]) == (4, 1)
-    assert stats["agents"] == {"idle": 2, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0}
+    assert stats["agents"] == {"idle": 2, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0, "drained": 0}
     assert (stats["preemptions"], stats["latency_ms"]["median"], stats["queues"]) == (0, None, {})
 
 
@@ -159,7 +159,7 @@ def test_agents_and_isolations_are_shown(start: Callable[..., Watched], tmp_path
     assert watched.engine.isolations() == {"wait_for_file": Isolation.THREAD}
     (tmp_path / "go").touch()
     watched.engine.wait_idle(BOUND_S)
-    assert watched.engine.why(shown[0]["task"])["why"] == "it ended as completed"
+    assert watched.engine.why(shown[0]["task"])["why"] == "it ended as completed on local_0, attempt 1"
 
 
 def test_a_rejected_event_is_in_the_dead_letters_with_its_reason(start: Callable[..., Watched]) -> None:

@@ -83,6 +83,32 @@ def test_a_crash_while_the_engine_starts_or_stops_loses_nothing(
     assert crashes.happened.acquire(blocking=False)
 
 
+def test_an_order_to_stop_that_crashes_the_scheduler_twice_ends_the_engine_all_the_same(
+    world: World, crashes: Crashes
+) -> None:
+    world.engine.start()
+    crashes.planned["scheduler", StopAgents] = [ValueError] * 2
+
+    assert world.engine.stop() == []
+
+    assert crashes.planned["scheduler", StopAgents] == []
+
+
+def test_a_scheduler_that_crashes_when_the_engine_stops_begins_nothing_more(world: World, crashes: Crashes) -> None:
+    """The order to stop is in no inbox any more, and nobody waits for its answer."""
+    world.engine.start()
+    world.parts.hurry()
+    world.parts.ask("scheduler", ReadStats, BOUND_S)
+    crashes.planned["scheduler", TasksReady] = [ValueError]
+    world.publish(2)
+    assert crashes.happened.acquire(timeout=BOUND_S)
+
+    assert [row["depth"] for row in world.engine.queues()] == [2]
+    assert world.parts.ask("scheduler", ReadStats, BOUND_S)["agents"]["running"] == 0
+    assert world.actions.runs == []
+    assert world.engine.stop() == []
+
+
 @pytest.mark.parametrize("actor", ["router", "keeper", "scheduler", "agent_0"])
 def test_a_message_that_crashes_its_logic_twice_is_shown_and_the_engine_goes_on(
     world: World, crashes: Crashes, actor: str

@@ -104,7 +104,7 @@ def check_at_rest(floor: Floor) -> None:
         if floor.all_held or waiting.reserved is not None or _blocked(floor, waiting):
             continue
         for agent in floor.fleet:
-            if not agent.kind.fits(waiting.need.capabilities):
+            if agent.drained or not agent.kind.fits(waiting.need.capabilities):
                 continue
             running = agent.running
             assert running is not None or not agent.present, f"{waiting.job.task_id} waits beside a free agent"

@@ -49,6 +49,7 @@ from actors.messages import (
     AttemptEnded,
     EndTaken,
     Message,
+    StopAgents,
     Watch,
 )
 from actors.model import (
@@ -155,7 +156,7 @@ class Machine:
         """How often each logic was rebuilt: the generation of those that have one."""
         self._open: dict[str, dict[ReplyId, Any]] = {}
         """What each actor was asked, and has neither answered nor handed on."""
-        self._names = names
+        self.agent_names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
         }  # fmt: skip
@@ -173,6 +174,8 @@ class Machine:
         """Tasks whose actions do not hear that they should stop."""
         self.slow_to_begin: set[str] = set()
         """Tasks whose actions have not run their first line yet."""
+        self._stop: StopAgents | None = None
+        """As the engine remembers it for a scheduler that is rebuilt."""
         self._answers: dict[ReplyId, Any] = {}
         self._asked: list[ReplyId] = []
         self._numbers = 0
@@ -185,6 +188,8 @@ class Machine:
     # --- the machinery ---------------------------------------------------------------------------
 
     def _post(self, to: str, message: Any, sender: str = "test") -> None:
+        if isinstance(message, StopAgents) and (self._stop is None or message.grace < self._stop.grace):
+            self._stop = replace(message, reply=NOBODY)
         self.sent.append((sender, to, message))
         self.inbox[to].append((sender, message))
 
@@ -222,7 +227,8 @@ class Machine:
                     self._answers[number] = EngineError("lost")
             self.inbox[name] = deque(kept)
         if name == SCHEDULER:
-            self.scheduling = Scheduling(self.definitions.workflows, self._names, generation=self.crashes[name])
+            crashes, stop = self.crashes[name], self._stop
+            self.scheduling = Scheduling(self.definitions.workflows, self.agent_names, generation=crashes, stop=stop)
             self.logic[name] = self.scheduling
         elif name == ROUTER:
             self.routing = Routing(self.definitions, "run", generation=self.crashes[name])

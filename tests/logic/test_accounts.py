@@ -112,7 +112,7 @@ def test_every_other_end_that_is_not_its_own_counts_under_its_reason(how: str) -
         case "lost":
             world.lose("study@s")
         case _:
-            world.promise(SCHEDULER, StopAgents(0))
+            world.promise(SCHEDULER, StopAgents(0, world.now))
             world.settle()
 
     wasted = 50 if how == "timeout" else 20

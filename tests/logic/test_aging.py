@@ -256,6 +256,24 @@ def test_an_aged_task_gives_no_freed_agent_to_who_comes_behind_a_more_important_
     assert world.running() == ["polite@z"]
 
 
+def test_a_freed_agent_goes_by_importance_though_the_most_important_stands_behind_its_aged_like() -> None:
+    """``less`` and ``more`` are of one workflow and have aged before ``late``, for which the agent is freed."""
+    world = World(
+        workflow("mid", task("mid"), priority=6), workflow("polite", task("polite", preempts=False), priority=5),
+        workflow("late", priority=3), agents=1, starvation_ms=100,
+    )  # fmt: skip
+    world.deaf.add("mid")
+    world.run("mid", "m")
+    world.run("polite", "less", "more")
+    world.set_priority("more", 2)
+    world.run("late", "y")
+    world.pass_ms(80)
+
+    world.stop("mid@m")
+
+    assert world.running() == ["polite@more"]
+
+
 def test_a_freed_agent_that_is_needed_no_more_goes_by_importance_and_not_by_age() -> None:
     """One is freed for ``late``, which gets the one that ``top`` leaves at that moment; all three have aged."""
     world = World(

@@ -19,6 +19,7 @@ from actors.messages import (
     AttemptClosed,
     Cancel,
     CancelAttempt,
+    DrainAgent,
     PauseWorkflow,
     Publish,
     ResolveTask,
@@ -109,7 +110,7 @@ class Audit:
         counted = shown["agents"]
         live = [a for a in self.world.actions.values() if not (a.suspended or a.abandoned)]
         assert counted["running"] + counted["stopping"] == len(live), "S6"
-        assert counted["idle"] == len(self.world.working) - len(live)
+        assert counted["idle"] + counted["drained"] == len(self.world.working) - len(live)
         for one in self.world.instances():
             assert all(t.preemptions >= 0 and t.retries <= t.max_retry for t in one.tasks), "S8"
 
@@ -194,10 +195,13 @@ class Story:
         world = self.world
         names = list(world.definitions.workflows)
         live = [i for i in world.keeping_view() if i.status == "running"]
-        kind = self.draw(st.sampled_from(["pause", "resume", "cancel", "priority", "priority", "resolve"]))
+        kind = self.draw(st.sampled_from(["pause", "resume", "drain", "cancel", "priority", "priority", "resolve"]))
         if kind in ("pause", "resume"):
             whom = self.draw(st.sampled_from([None, *names]))
             world.promise(KEEPER, PauseWorkflow(whom, kind == "pause"))
+        elif kind == "drain":
+            agent = self.draw(st.sampled_from([name for name, _ in world.agent_names]))
+            world.promise(KEEPER, DrainAgent(agent, self.draw(st.booleans())))
         elif live:
             one = self.draw(st.sampled_from(live))
             if kind == "cancel":
@@ -215,6 +219,8 @@ class Story:
         world.deaf.clear()
         for name in (None, *world.definitions.workflows):
             world.promise(KEEPER, PauseWorkflow(name, paused=False))
+        for agent, _ in world.agent_names:
+            world.promise(KEEPER, DrainAgent(agent, drained=False))
         for _ in range(50):
             world.finish_all()
             unknown = [t.id for i in world.instances() for t in i.tasks if t.status == "unknown"]
@@ -229,7 +235,7 @@ class Story:
         assert world.idle()
         queued = world.stats()
         assert queued["queues"] == {}
-        assert queued["agents"] == {"idle": 3, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0}
+        assert {state: count for state, count in queued["agents"].items() if count} == {"idle": 3}
         assert {str(world.entity(e.id).status) for e in world.all_entities()} <= {"pending", "completed", "failed"}
         assert not world.unanswered(), "somebody was never answered"
         self._events_are_accounted_for()

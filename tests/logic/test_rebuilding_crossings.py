@@ -179,6 +179,30 @@ def _note(world: World) -> None:
     world.settle = settle  # type: ignore[method-assign]
 
 
+@pytest.mark.parametrize("home", ["agent_0", "agent_1"])
+@BOTH
+def test_an_end_is_believed_and_not_who_had_suspended_the_attempt_before(lose: bool, home: str) -> None:
+    """That agent has begun nothing since: its last report is of the suspension still."""
+    other = "agent_1" if home == "agent_0" else "agent_0"
+    world = World(workflow("frozen", FROZEN, priority=4), workflow("order", priority=0), agents=2)
+    for name in ("frozen", "order") if home == "agent_0" else ("order", "frozen"):
+        world.run(name, f"{name}1")
+    world.run("order", "late", settle=False)
+    world.deliver(KEEPER, SCHEDULER, home, home, SCHEDULER)
+    world.end("order@order1", settle=False)
+    world.deliver(other, SCHEDULER, KEEPER, SCHEDULER, other)
+    assert world.running() == ["frozen@frozen1"]
+    world.end("frozen@frozen1", settle=False)
+    world.deliver(other)
+    world.crash(home)  # The order on its way there is not for its next incarnation.
+
+    world.crash(SCHEDULER, lose_inbox=lose)
+    world.settle()
+
+    assert world.instance("frozen1").status == "completed"
+    assert world.running() == ["order@late"]
+
+
 @BOTH
 def test_a_suspended_attempt_that_is_being_killed_is_closed_once(lose: bool) -> None:
     world = frozen_world()

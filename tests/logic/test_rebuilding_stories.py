@@ -208,13 +208,13 @@ def test_checkpoints_go_on_being_taken(lose: bool) -> None:
     assert world.task("study@low1").checkpoint == "second"
 
 
-def test_a_stop_that_is_under_way_is_answered() -> None:
+def test_a_stop_that_is_under_way_is_answered_and_gives_no_more_time_than_it_gave() -> None:
     world = full_world(agents=2)
-    stopped = world.promise(SCHEDULER, StopAgents(40, NOBODY))
+    stopped = world.promise(SCHEDULER, StopAgents(40, world.now))
     world.pass_ms(20)
 
     crash(world, SCHEDULER)
-    world.pass_ms(39)
+    world.pass_ms(19)
     assert [world.running(), stopped.kept] == [["study@low1", "study@low2"], False]
     world.pass_ms(1)
 
@@ -491,7 +491,14 @@ def test_an_agent_that_is_taken_out_ends_what_it_had_and_gets_nothing_more() -> 
     assert world.running() == []
     crash(world, SCHEDULER)
     world.settle()
-    assert world.stats()["agents"] == {"idle": 0, "running": 0, "stopping": 0, "suspended": 0, "set_aside": 0}
+    assert world.stats()["agents"] == {
+        "idle": 0,
+        "running": 0,
+        "stopping": 0,
+        "suspended": 0,
+        "set_aside": 0,
+        "drained": 0,
+    }
     assert world.running() == []
 
 

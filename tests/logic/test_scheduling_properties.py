@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.effects import KEEPER, SCHEDULER
-from actors.messages import Cancel, PauseWorkflow, PutEntity, ReadInstances, ResolveTask, RunWorkflow, SetPriority
+from actors.messages import (
+    Cancel,
+    DrainAgent,
+    PauseWorkflow,
+    PutEntity,
+    ReadInstances,
+    ResolveTask,
+    RunWorkflow,
+    SetPriority,
+)
 from actors.model import Backoff, Delivery, EntityId, EntitySeed, Isolation, OnPreempt, OutcomeKind, WorkflowId
 from actors.views import InstanceView
 from tests.logic.floor_rules import check_always, check_at_rest, check_inherited, check_over
@@ -53,7 +62,7 @@ HELD = (None, *map(WorkflowId, NAMES))
 GROUPS = (group("wide", 2, "all"), group("gpu", 1, "gpu"), group("plain", 1, "cpu"))
 STEPS = st.sampled_from(
     ["run", "run", "run", "urgent", "end", "end", "fail", "lose", "leave", "cancel", "priority", "pause", "resume",
-     "time", "read", "read", "read_one", "read_one", "rest", "rest"]
+     "drain", "undrain", "time", "read", "read", "read_one", "read_one", "rest", "rest"]
 )  # fmt: skip
 
 
@@ -90,6 +99,9 @@ class Story:
                 world.post(KEEPER, message if what == "cancel" else SetPriority(message.id, number % 9))
             case "pause" | "resume":
                 world.post(KEEPER, PauseWorkflow(HELD[number % len(HELD)], what == "pause"))
+            case "drain" | "undrain":
+                agents = world.agent_names
+                world.post(KEEPER, DrainAgent(agents[number % len(agents)][0], what == "drain"))
             case "time":
                 world.pass_ms(number % 130)
             case "read" | "read_one":
@@ -119,6 +131,8 @@ class Story:
         """Let everything come to its end: pauses are lifted, actions return, a person resolves."""
         for name in HELD:
             self.world.post(KEEPER, PauseWorkflow(name, paused=False))
+        for agent, _ in self.world.agent_names:
+            self.world.post(KEEPER, DrainAgent(agent, drained=False))
         for _ in range(1 + self.begun):
             self.world.finish_all()
             live: tuple[InstanceView, ...] = self.world.ask(KEEPER, ReadInstances(limit=10_000))

@@ -152,7 +152,7 @@ def test_a_cancel_that_crosses_its_suspension_still_stops_it() -> None:
 def test_a_shutdown_kills_what_is_suspended() -> None:
     world = suspended_world()
 
-    answer = world.promise(SCHEDULER, StopAgents(0))
+    answer = world.promise(SCHEDULER, StopAgents(0, world.now))
     world.settle()
 
     assert world.told.killed == ["study@low1"]
@@ -165,7 +165,7 @@ def test_a_shutdown_that_crosses_a_suspension_leaves_nothing() -> None:
     world.run("study", "a")
     world.run("order", "now", settle=False)
     world.deliver(KEEPER, SCHEDULER, "agent_0", "agent_0")
-    world.post(SCHEDULER, StopAgents(0))
+    world.post(SCHEDULER, StopAgents(0, world.now))
     world.inbox[SCHEDULER].rotate(1)
 
     world.settle()

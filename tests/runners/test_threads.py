@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -366,3 +367,68 @@ def test_an_attempt_stopped_for_one_task_leaves_another_of_the_same_kind_alone(t
     world.nothing_more(other)
     world.runner.interrupt(other, StopReason.PREEMPT)
     assert world.ended(other).kind is OutcomeKind.STOPPED
+
+
+def traced_calls() -> int:
+    """How many functions a tracer sees begin, of the two that are called here."""
+    begun: list[str] = []
+
+    def traced() -> None:
+        sys.settrace(lambda frame, _event, _argument: begun.append(frame.f_code.co_name))
+        spin(0.001)
+        spin(0.001)
+        sys.settrace(None)
+
+    tracing = threading.Thread(target=traced, daemon=True)
+    tracing.start()
+    tracing.join(5)
+    stuck = tracing.is_alive()
+    if stuck:
+        with suppress(AttemptStopped):  # What rises lets it go.
+            _inject(threading.get_ident(), AttemptStopped)
+        tracing.join(5)
+    assert not stuck, "it looks at the flag for ever"
+    return len(begun)
+
+
+@pytest.mark.parametrize("how", ["in its lines", "after its last line", "at a safe point"])
+def test_whoever_traces_goes_on_after_an_attempt_was_stopped(threads: Make, how: str) -> None:
+    """A debugger or coverage: CPython 3.11 lets them begin no function while its flag for injections is up."""
+    results: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def act(ctx: Context) -> str:
+        ctx.log.info("here")
+        if how == "at a safe point":
+            ctx.sleep(60)
+        if how == "in its lines":
+            spin(60)
+        return results.get()
+
+    world = threads(act=act)
+    attempt = world.start("act")
+    world.said(attempt)
+    world.runner.interrupt(attempt, StopReason.PREEMPT)
+    results.put("late")
+    world.ended(attempt)
+
+    assert traced_calls() == 2
+
+
+def test_whoever_traces_goes_on_while_a_stop_waits_for_a_call_into_c(threads: Make) -> None:
+    gate = threading.Lock()
+    gate.acquire()
+
+    def act(ctx: Context) -> None:
+        ctx.log.info("here")
+        gate.acquire()
+
+    world = threads(act=act)
+    attempt = world.start("act")
+    world.said(attempt)
+    world.runner.interrupt(attempt, StopReason.PREEMPT)
+
+    begun = traced_calls()
+    gate.release()
+
+    assert begun == 2
+    assert world.ended(attempt).kind is OutcomeKind.STOPPED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from fractions import Fraction
 import pytest
 
 from tests.scenarios import real
-from tests.scenarios.real import TRIES, Lateness, MachineTooBusy, Run, each, real_complaints
+from tests.scenarios.real import TRIES, WATCHED, Lateness, MachineTooBusy, Run, each, lateness, real_complaints
 from tests.scenarios.scenario import Scenario, Seen, read
 from tests.scenarios.virtual import in_virtual_time
 
@@ -79,3 +80,15 @@ def test_a_machine_that_stays_busy_is_said_to_be(monkeypatch: pytest.MonkeyPatch
     ):
         judge(machine, monkeypatch)
     assert len(machine.asked) == TRIES
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="here no process can be bound to a processor")
+def test_a_machine_is_as_late_as_the_latest_of_its_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "import sys; sys.stdin.read(); number = int(sys.argv[1]); print(number + 1, number / 4)"
+    monkeypatch.setattr(real, "_WATCHER", told)
+
+    with lateness() as late:
+        pass
+
+    latest = sorted(os.sched_getaffinity(0))[:WATCHED][-1]
+    assert late == Lateness(worst_ms=latest + 1, mean_ms=latest / 4)

@@ -13,7 +13,7 @@ from tests.scenarios.queueing import FIFO, PUBLISHED, Measured, Queue, Trial, ar
 from tests.scenarios.reference import responses
 from tests.scenarios.side_by_side import measure_all
 
-TASKS, LONG, MANY = 40_000, 300_000, 2_000_000
+TASKS, LONG, MANY = 200_000, 300_000, 2_000_000
 ROUNDING_MS = 0.05
 ERRORS = 3.0
 """Standard errors that a short run may be off: beyond is one run of 370, and the seed is the same in every one."""
@@ -26,7 +26,7 @@ def compared(queue: Queue, published: tuple[float, ...], measured: Measured) -> 
     return [(wanted, one.mean_ms, one.error_ms) for wanted, one in zip(published, measured.classes, strict=True)]
 
 
-@pytest.mark.timeout(180)  # Ten seconds of a machine that has nothing else to do.
+@pytest.mark.timeout(600)  # Fifty seconds of two processors that have nothing else to do.
 def test_mean_responses_agree_with_theory_within_what_a_short_run_can_tell() -> None:
     measured = measure_all([queue for queue, _ in PUBLISHED], tasks=TASKS)
 
@@ -34,7 +34,7 @@ def test_mean_responses_agree_with_theory_within_what_a_short_run_can_tell() -> 
         assert (came_to.jobs, came_to.integral_ns) == (TASKS, came_to.total_ns)
         for wanted, mean, error in compared(queue, published, came_to):
             assert abs(mean - wanted) <= ERRORS * error + ROUNDING_MS, f"{queue.name}: {mean:.1f}, not {wanted}"
-            assert error < 0.06 * wanted, f"{queue.name}: a run that tells nothing"
+            assert error < 0.03 * wanted, f"{queue.name}: a run that tells nothing"
 
 
 @pytest.mark.slow

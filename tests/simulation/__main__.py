@@ -24,6 +24,8 @@ INTERESTING = {
     "redeliveries": ("redeliveries",),
     "crashes": ("crashes",),
     "deaths": ("deaths",),
+    "agents taken out": ("agents taken out",),
+    "engines stopped": ("engines stopped",),
     "quarantined messages": ("quarantined",),
     "inboxes lost": ("inboxes lost",),
     "events doubled or lost": ("events doubled", "events lost"),

@@ -20,33 +20,35 @@ def taken_over(told: Told, waits: Waits, agent: Agent) -> None:
 def nobody_first(told: Told, chosen: Waits, agent: Agent) -> None:
     """Law 1: no more important startable task could have used that agent.
 
-    Law 5: neither could one that has aged, except an agent that was freed for more important work.
+    Law 5: neither could one that has aged, except an agent that was freed for somebody.
     """
     due = [told.line[task] for task, name in told.reserved.items() if name == agent.name]
     sooner = all(chosen is other or chosen.key < other.key for other in due)
     rule("law 2", sooner, lambda: f"{chosen.job.task_id} starts on {agent.name}, which was freed for {due}")
     for other in told.line.values():
-        freed_for = [waits.key for waits in due] + [told.freed_for.get(agent.name, other.key)]
-        if other.key > chosen.key and min(freed_for) < other.key:
-            continue  # Its turn comes only because it has aged, and so it takes no such agent.
-        if other.turn < chosen.turn and agent.admits(other) and startable(told, other):
-            if other.key > chosen.turn and (other.task in told.reserved or _hidden(told, other, agent, due)):
-                continue  # Aged, but it has an agent on its way; or the longest of its like is held up.
-            rule("law 1", False, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
-                f"before {other.job.task_id} {other.key}")  # fmt: skip
+        if _plainly(told, other, agent):
+            first = other.key < chosen.key and (other.key < chosen.turn or _was_freed(told, agent))
+        else:
+            first = False
+        first = first or (other.turn < chosen.turn and _by_age(told, other, agent))
+        rule("law 1", not first, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
+            f"before {other.job.task_id} {other.key}")  # fmt: skip
 
 
-def _hidden(told: Told, aged: Waits, agent: Agent, due: list[Waits]) -> bool:
-    """Whether one of its workflow and needs has waited longer and is not important enough for that agent."""
-    task = aged.job.task
-    for other in told.line.values():
-        like = 0 < other.aged < aged.aged and other.workflow == aged.workflow
-        like = like and other.job.task.capabilities == task.capabilities
-        freed = bool(due) and due[0].key < other.key
-        like = like and other.job.task.preempts == task.preempts and other.priority > aged.priority
-        if like and (freed or not startable(told, other) or not agent.admits(other)):
-            return True
-    return False
+def _plainly(told: Told, waits: Waits, agent: Agent) -> bool:
+    """Whether its own importance gives it this idle agent."""
+    return agent.admits_plainly(waits) and startable(told, waits, idle=False)
+
+
+def _by_age(told: Told, waits: Waits, agent: Agent) -> bool:
+    """Whether its age does. Who has an agent on its way waits for that one."""
+    able = waits.aged and waits.task not in told.reserved and not _was_freed(told, agent)
+    return bool(able) and agent.admits(waits) and startable(told, waits)
+
+
+def _was_freed(told: Told, agent: Agent) -> bool:
+    """Whether somebody was to have it, who may need it no more."""
+    return agent.name in told.reserved.values() or agent.name in told.freed_for
 
 
 def worst_victim(told: Told, urgent: Waits, victim: Runs) -> None:
@@ -73,6 +75,7 @@ def check_reservations(told: Told) -> None:
         rule("S7", waits is not None, f"{name} is on its way to {task}, which does not wait")
         assert waits is not None
         rule("law 1", told.agents[name].fits(waits.job), lambda: f"{name} is freed for {waits.job.task_id}")  # noqa: B023
+        rule("drain", not told.agents[name].drained, lambda: f"{name} is freed and drained")  # noqa: B023
         rule("S7", runs is None or runs.stopping is not None, f"{name} is not being freed")
         limit = told.definitions.workflows[waits.workflow].max_concurrent
         rule("limit", limit is None or told.taken(waits.workflow) <= limit, f"{waits.workflow}: places")
@@ -81,18 +84,10 @@ def check_reservations(told: Told) -> None:
 def check_complete(told: Told) -> None:
     """Laws 1 and 2: nobody waits beside an idle agent, or for an attempt that could give way."""
     for waits in told.line.values():
-        if not startable(told, waits):
-            continue
         id_ = waits.job.task_id
-        free = [agent for agent in told.agents.values() if agent.takes(waits)]
-        if free and waits.priority > waits.rank:  # Until it is recorded, only its age gives it what is kept.
-            better = {name for task, name in told.reserved.items() if told.line[task].key < waits.key}
-            better |= {name for name, key in told.freed_for.items() if key < waits.key}
-            free = [agent for agent in free if agent.name not in better]
-            late = waits.task in told.reserved or all(_hidden(told, waits, agent, []) for agent in free)
-            plain = startable(told, waits, idle=False) and any(agent.admits_plainly(waits) for agent in free)
-            free = [] if late and not plain else free
-        rule("law 1", not free, lambda: f"{id_} waits beside {[agent.name for agent in free]}")  # noqa: B023
+        idle = [agent for agent in told.agents.values() if agent.present and agent.runs is None]
+        free = [agent.name for agent in idle if _plainly(told, waits, agent) or _by_age(told, waits, agent)]
+        rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
         urgent = waits.job.task.preempts and startable(told, waits, idle=False)
         if urgent and waits.job.attempt.task not in told.reserved:
             _check_urgent(told, waits)
@@ -101,7 +96,7 @@ def check_complete(told: Told) -> None:
 def _check_urgent(told: Told, waits: Waits) -> None:
     for runs in told.runs.values():
         agent = told.agents[runs.agent]
-        if not agent.fits(waits.job) or runs.priority <= waits.priority:
+        if not agent.open_to(waits.job) or runs.priority <= waits.priority:
             continue
         names = f"{waits.job.task_id} {waits.key} waits for {runs.job.task_id} ({runs.priority})"
         rule("law 2", not told.may_give_way(runs), names)

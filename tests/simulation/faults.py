@@ -1,7 +1,7 @@
 """Faults to plant in the logic, each a small patch: what the storms must catch.
 
 The first twelve are of the twelve kinds that every scheduler is prone to; the others concern locks,
-kept places, inheritance, aging and the account of work.
+kept places, inheritance, aging, the engine's stop, the account of work, pauses and drained agents.
 
 They replace methods while a ``with`` block lasts; the shipped code has no switch for them.
 """
@@ -15,11 +15,13 @@ from typing import Any
 
 from actors.effects import KEEPER
 from actors.logic.attempts import Attempts
-from actors.logic.fleet import Fleet
+from actors.logic.fleet import Fleet, Kind
 from actors.logic.floor import Floor
 from actors.logic.inheritance import Inheritance
 from actors.logic.judging import Verdict
+from actors.logic.orders import Orders
 from actors.logic.ready import ReadyLine
+from actors.logic.scheduling import Scheduling
 from actors.logic.succession import FULL, Succession
 from actors.logic.working import Working
 from actors.messages import AttemptClosed, CancelAttempt
@@ -167,6 +169,38 @@ def _counted_twice(closed_late: Wrap) -> Wrap:
     return patched
 
 
+def _stop_forgotten(init: Wrap) -> Wrap:
+    def patched(self: Scheduling, *args: Any, **fields: Any) -> None:
+        init(self, *args, **{**fields, "stop": None})
+
+    return patched
+
+
+def _left_standing(stop_suspended: Wrap) -> Wrap:
+    return lambda self, now: None
+
+
+def _pause_not_heeded(hold: Wrap) -> Wrap:
+    def patched(self: Orders, workflow: Any, *, held: bool) -> None:
+        if workflow is not None:
+            hold(self, workflow, held=held)
+
+    return patched
+
+
+def _way_made_on_drained(first_victim: Wrap) -> Wrap:
+    def patched(self: Kind) -> Any:
+        drained = {entry[3].agent for entry in self.victims if entry[3].agent.drained}
+        for agent in drained:
+            agent.drained = False
+        victim = first_victim(self)
+        for agent in drained:
+            agent.drained = True
+        return victim
+
+    return patched
+
+
 FAULTS: dict[str, tuple[type[Any], str, Callable[[Wrap], Wrap]]] = {
     "agent slot not freed": (Fleet, "set_free", _slot_not_freed),
     "cancelling flag not cleared": (Working, "_take", _flag_not_cleared),
@@ -185,6 +219,10 @@ FAULTS: dict[str, tuple[type[Any], str, Callable[[Wrap], Wrap]]] = {
     "nobody inherits": (Inheritance, "_refresh", _no_heir),
     "place not kept for what follows": (Succession, "ceiling", _place_not_kept),
     "nobody ages": (ReadyLine, "age", _nobody_ages),
+    "pause of everything not heeded": (Orders, "hold", _pause_not_heeded),
+    "way made on a drained agent": (Kind, "first_victim", _way_made_on_drained),
+    "order to stop forgotten in a crash": (Scheduling, "__init__", _stop_forgotten),
+    "what stands still forgotten by a stop": (Orders, "stop_suspended", _left_standing),
     "an end told twice counts twice": (Attempts, "_closed_late", _counted_twice),
 }
 

@@ -20,12 +20,14 @@ from actors.messages import (
     ChangePriority,
     EndSuspended,
     ExplainWaiting,
+    HoldAgent,
     HoldWorkflow,
     MinRuntimeOver,
     ReadQueues,
     ResumeAttempt,
     ReviseTasks,
     RunAttempt,
+    StopAgents,
     SuspendAttempt,
     TasksReady,
     TaskWithdrawn,
@@ -49,6 +51,8 @@ class Laws:
         self._died: dict[AgentName, int] = {}
         """The newest incarnation of each agent that has told of its death."""
         self.sees = True
+        self.stopped = False
+        """The engine stops: nothing is begun any more."""
         self.cancelled: set[object] = set()
         """Attempts that were told to give way."""
         self._urgent: Waits | None = None
@@ -60,10 +64,10 @@ class Laws:
         """The scheduler knows nothing any more, and so it must order nothing until it does again."""
         self.sees = False
 
-    def see_again(self, floor: Floor) -> None:
+    def see_again(self, floor: Floor, *, stopped: bool) -> None:
         """It has gathered what is; that much is taken from it, and what follows is judged again."""
         refill(self.told, floor)
-        self.sees = True
+        self.sees, self.stopped = True, stopped
 
     def _only_hears(self, message: Any, effects: list[Effect]) -> None:
         match message:
@@ -100,6 +104,10 @@ class Laws:
                     told.runs[task].own = priority
             case HoldWorkflow(workflow, held):
                 self._hold(workflow, held=held)
+            case HoldAgent(name, held):
+                told.agents[name].drained = held
+                if held:
+                    told.not_freed(name)
             case ReadQueues() | ExplainWaiting():
                 weigh(told)  # It looks at what everybody counts as, so it works that out.
             case MinRuntimeOver(attempt):
@@ -112,6 +120,8 @@ class Laws:
                     waits = told.line.get(ready.job.attempt.task)
                     if waits is not None and waits.job.attempt == ready.job.attempt:
                         waits.job = ready.job
+            case StopAgents():
+                self.stopped = True
             case _:
                 pass
         self._ordered(effects, now)
@@ -142,6 +152,11 @@ class Laws:
             rule("rebuilding", not orders, lambda: f"{orders} while nothing is known")
             return
         told = self.told
+        if self.stopped:
+            rule("stop", not moves, lambda: f"it decides {moves} though the engine stops")
+            self._ordered(effects, now)
+            check_reservations(told)
+            return
         age(told, now)
         weigh(told)
         told.freed_for = {name: told.line[task].key for task, name in told.reserved.items()}
@@ -199,6 +214,8 @@ class Laws:
 
     def _order(self, to: str, message: Any, now: Instant) -> None:
         told = self.told
+        begins = isinstance(message, RunAttempt | ResumeAttempt | SuspendAttempt | AttemptAssigned)
+        rule("stop", not (begins and self.stopped), lambda: f"{message} though the engine stops")
         match message:
             case RunAttempt(job, incarnation):
                 runs = told.runs.get(job.attempt.task)
@@ -250,6 +267,7 @@ class Laws:
         rule("law 3", resumed == (waits.home is not None), lambda: f"{job.task_id} stands still and starts again")
         rule("S2", agent.present and agent.runs is None, lambda: f"{job.task_id} goes to {name}, which is not idle")
         rule("S2", agent.incarnation == incarnation, lambda: f"{name} is not of incarnation {incarnation}")
+        rule("drain", not agent.drained, lambda: f"{job.task_id} starts on {name}, which is drained")
         rule("law 1", agent.fits(job), lambda: f"{name} cannot run {job.task_id}")
         rule("law 7", agent.hold is None or waits.rank <= agent.hold[1], lambda: f"{name} is held")
         rule("law 9", not sent or job.priority == waits.priority, lambda: f"{job.task_id} runs at an older priority")
@@ -277,6 +295,7 @@ class Laws:
             rule("law 3", job.task.on_preempt is OnPreempt.SUSPEND, lambda: f"{job.task_id} may not be suspended")
             rule("S6", told.suspended() < len(told.agents), "too many are suspended")
         agent = told.agents[name]
+        rule("drain", not agent.drained, lambda: f"{job.task_id} gives way on {name}, which is drained")
         better = [w for w in told.line.values() if w.priority < runs.priority and w.job.task.preempts
                   and agent.fits(w.job) and not (told.all_held or w.workflow in told.held)]  # fmt: skip
         rule("law 2", bool(better), lambda: f"{job.task_id} ({runs.priority}) gives way to nobody on {name}")
@@ -367,8 +386,9 @@ class Laws:
         """S6: what the scheduler counts is what there is."""
         told = self.told
         stopping = sum(r.stopping is not None for r in told.runs.values())
-        idle = sum(a.present and a.runs is None for a in told.agents.values())
+        idle = sum(a.present and a.runs is None and not a.drained for a in told.agents.values())
+        drained = sum(a.drained and a.runs is None for a in told.agents.values())
         counts = {"idle": idle, "running": len(told.runs) - stopping, "stopping": stopping,
-                  "suspended": told.suspended(), "set_aside": len(told.aside)}  # fmt: skip
+                  "suspended": told.suspended(), "set_aside": len(told.aside), "drained": drained}  # fmt: skip
         rule("S6", shown["agents"] == counts, f"{SCHEDULER} counts {shown['agents']}, there are {counts}")
         rule("counts", crashed or shown["preemptions"] == told.preemptions, "preemptions")

@@ -12,6 +12,7 @@ from typing import Any
 from actors.effects import KEEPER, SCHEDULER, Effect, Interrupt, Kill, Reply, Save
 from actors.messages import (
     ActionEnded,
+    AgentDied,
     AgentReady,
     AttemptClosed,
     AttemptEnded,
@@ -19,6 +20,7 @@ from actors.messages import (
     ChangesMade,
     EndSuspended,
     EventBatch,
+    StopAgents,
 )
 from actors.model import AgentName, AttemptId, Definitions, Outcome, OutcomeKind, ReplyId, StopReason, TaskKey
 from actors.simulation.parts import Parts
@@ -54,6 +56,8 @@ class Observer(Watcher):
         """The ends that reached the keeper, each by its first report."""
         self.uncounted: set[AttemptId] = set()
         """Those whose first report was quarantined: they are in no account, whoever tells of them again."""
+        self.stopping = False
+        """The engine was told to stop; a scheduler that is rebuilt from now on knows."""
         self.forwarded = 0
         """Ids that reached the keeper, those that merged on the way counted too."""
         self.forwarded_batches = 0
@@ -88,6 +92,10 @@ class Observer(Watcher):
             case AttemptClosed(attempt, _, outcome, _):
                 if outcome.kind is OutcomeKind.COMPLETED:
                     self._done.add(attempt.task)
+            case StopAgents():
+                self.stopping = True
+            case AgentDied(final=True):
+                self.seen["agents taken out"] += 1
             case AgentReady(_, incarnation):
                 self.seen["agents replaced"] += incarnation > 1
             case _:
@@ -138,6 +146,7 @@ class Observer(Watcher):
         self.seen[f"crashes of {name if name in (SCHEDULER, 'router', 'keeper') else 'agents'}"] += 1
         self.crashes[name] += 1
         if name == SCHEDULER and self.laws is not None:
+            self.seen["scheduler crashes in an engine that stops"] += self.stopping
             self.laws.blind()
 
     def quarantined(self, name: str, message: Any) -> None:
@@ -176,7 +185,7 @@ class Observer(Watcher):
             scheduling = self.parts.logics[SCHEDULER]
             moves = self.moves.taken()
             if not self.laws.sees and scheduling.knows:
-                self.laws.see_again(scheduling.floor)
+                self.laws.see_again(scheduling.floor, stopped=self.stopping)
             else:
                 self.laws.settled(effects, moves, self._reserved(), self.parts.now)
             self.moves.listen(scheduling.floor)

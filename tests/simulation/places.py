@@ -102,7 +102,7 @@ def weigh(told: Told) -> None:
 
 def _waits_for(told: Told, waits: Waits, held: dict[str, TaskKey]) -> Over:
     """What it waits for in earnest; of what no agent could run, nobody need hurry."""
-    fit = any(agent.fits(waits.job) for agent in told.agents.values())
+    fit = any(agent.open_to(waits.job) for agent in told.agents.values())
     if waits.workflow in told.held or waits.task in told.reserved or not fit:
         return ("", "")
     if not open_to(told, waits, held, waits.priority):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.logic.history import view
-from actors.messages import AwaitIdle, ReadStats
+from actors.messages import AwaitIdle, ReadInstances, ReadStats
 from actors.model import Coalesce, OutcomeKind, ReplyId, StopReason
 from actors.views import AttemptView, InstanceView, TaskView
 from tests.simulation.told import rule
@@ -17,38 +17,79 @@ if TYPE_CHECKING:
 
 
 def reckon(story: Story) -> None:
+    """All that was accepted is done."""
     observer, storm = story.observer, story.storm
-    assert observer.laws is not None
-    told = observer.laws.told
-    rule("L1", not storm.parts.runner.actions, lambda: f"still live: {[*storm.parts.runner.actions]}")
-    for name in ("line", "runs", "aside", "ending"):
-        rule("L1", not getattr(told, name), lambda name=name: f"{name}: {getattr(told, name)}")
-    rule("S6", all(agent.present for agent in told.agents.values()), "an agent has not come back")
+    _nothing_lives(story, "line", "runs", "aside", "ending")
     left = [id_ for id_ in observer.instances if id_ not in observer.records]
     rule("L1", not left, lambda: f"unfinished: {left}")
-    numbers = {actor: story.ask(actor, ReadStats()) for actor in (KEEPER, SCHEDULER, ROUTER)}
     idle = story.ask(ROUTER, AwaitIdle(ReplyId(0)))
-    while storm.deliver():
-        pass
+    stats = _asked(story)
     rule("L3", idle in observer.answers, "it does not say that nothing is left to do")
     silent = [number for number in observer.asked if number not in observer.answers]
     rule("answers", not silent, lambda: f"never answered: {silent}")
-    stats = {actor: observer.answers[number] for actor, number in numbers.items()}
+    assert observer.laws is not None
+    observer.laws.slots(stats[SCHEDULER], crashed=observer.crashes[SCHEDULER] > 0)
+    rule("counts", stats[SCHEDULER]["queues"] == {}, stats[SCHEDULER]["queues"])
     _counts(story, stats)
+    _events(story)
+    _work(story)
     for record in observer.records.values():
         _account(story, view(record, storm.parts.calendar))
 
 
-def _counts(story: Story, stats: dict[str, Any]) -> None:
-    observer, keeper, router = story.observer, stats[KEEPER], stats[ROUTER]
+def reckon_stopped(story: Story) -> None:
+    """The engine was stopped: nothing lives, each end has reached the keeper, and whoever asked for it was told."""
+    observer, storm = story.observer, story.storm
+    _nothing_lives(story, "runs", "aside", "ending")
     assert observer.laws is not None
+    still = [waits.job.task_id for waits in observer.laws.told.line.values() if waits.home is not None]
+    rule("stop", not still, lambda: f"{still} stand still for ever")
+    shown = story.ask(KEEPER, ReadInstances(limit=1_000_000))
+    stats = _asked(story)
+    silent = {number for number in observer.asked if number not in observer.answers} - story.waiters
+    rule("answers", not silent, lambda: f"never answered: {silent}")
+    left = [task for instance in observer.answers[shown] for task in instance.tasks]
+    runs = [task.id for task in left if task.status == "running"]
+    rule("stop", not runs, lambda: f"{runs} run, by what the keeper knows")
+    ends = [(task.id, a.number) for task in left for a in task.attempts if a.started is not None and a.outcome is None]
+    rule("L2", not ends, lambda: f"{ends} have begun, and have no end")
     observer.laws.slots(stats[SCHEDULER], crashed=observer.crashes[SCHEDULER] > 0)
-    rule("counts", stats[SCHEDULER]["queues"] == {}, stats[SCHEDULER]["queues"])
+    _counts(story, stats, sum(task.status == "completed" for task in left))
+    _work(story)
+    observer.seen["engines stopped"] += 1
+    observer.seen["engines stopped with work left"] += bool(left)
+    for record in observer.records.values():
+        _account(story, view(record, storm.parts.calendar))
+
+
+def _nothing_lives(story: Story, *empty: str) -> None:
+    assert story.observer.laws is not None
+    actions, told = story.storm.parts.runner.actions, story.observer.laws.told
+    rule("L1", not actions, lambda: f"still live: {[*actions]}")
+    for name in empty:
+        rule("L1", not getattr(told, name), lambda name=name: f"{name}: {getattr(told, name)}")
+    absent = {agent.name for agent in told.agents.values() if not agent.present}
+    rule("S6", absent == story.storm.taken_out, lambda: f"{absent} are not there")
+
+
+def _asked(story: Story) -> dict[str, Any]:
+    """What each says of itself when all has been delivered."""
+    numbers = {actor: story.ask(actor, ReadStats()) for actor in (KEEPER, SCHEDULER, ROUTER)}
+    while story.storm.deliver():
+        pass
+    return {actor: story.observer.answers[number] for actor, number in numbers.items()}
+
+
+def _counts(story: Story, stats: dict[str, Any], more: int = 0) -> None:
+    """``more`` tasks are completed whose instances are not over."""
+    observer, keeper, router = story.observer, stats[KEEPER], stats[ROUTER]
     rule("counts", router["waiting"] == router["unanswered"] == 0, router)
     records = Counter(record[4] for record in observer.records.values())
     shown = {name: count for name, count in keeper["instances"].items() if count}
+    if story.storm.stop is not None:
+        shown.pop("running", None)
     rule("counts", shown == dict(records), f"the keeper counts {shown}, there are {dict(records)}")
-    done = sum(task[3] == "completed" for record in observer.records.values() for task in record[11])
+    done = more + sum(task[3] == "completed" for record in observer.records.values() for task in record[11])
     completed = keeper["tasks"]["completed"]
     rule("counts", completed <= done == observer.seen["task_completed"], f"{completed}, {done} tasks are completed")
     events = keeper["events"]
@@ -57,8 +98,6 @@ def _counts(story: Story, stats: dict[str, Any]) -> None:
     rule("counts", observer.forwarded_batches <= taken <= observer.forwarded, batches)
     published = router["published"] + router["refused"]
     rule("counts", observer.crashes[ROUTER] > 0 or published == story.published, router)
-    _events(story)
-    _work(story)
 
 
 def _work(story: Story) -> None:

@@ -11,6 +11,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     Cancel,
+    DrainAgent,
     ExplainTask,
     PauseWorkflow,
     Publish,
@@ -21,13 +22,13 @@ from actors.messages import (
     SetPriority,
     Watch,
 )
-from actors.model import EntityId, EntitySeed, Event, ReplyId, WorkflowId
+from actors.model import NOBODY, EntityId, EntitySeed, Event, ReplyId, WorkflowId
 from actors.simulation.choices import Calm, Choices
 from actors.simulation.parts import BEGINNING
 from actors.simulation.storm import Storm
 from tests.simulation.lines import line
 from tests.simulation.observer import Observer
-from tests.simulation.reckoning import reckon
+from tests.simulation.reckoning import reckon, reckon_stopped
 from tests.simulation.scenarios import ENTITIES, FILLER, Scenario, scenario
 from tests.simulation.told import rule
 
@@ -90,6 +91,10 @@ class Story:
         self.numbers = 0
         self.published = 0
         self.ids: list[str] = []
+        self.stop_asked = NOBODY
+        """Who waits for the engine's end, if it was stopped."""
+        self.waiters: set[ReplyId] = set()
+        """Who waits for something to be done, which an engine that stops may never do."""
         self.begin()
 
     def begin(self) -> None:
@@ -109,6 +114,8 @@ class Story:
         self.numbers += 1
         number = ReplyId(self.numbers)
         self.observer.asked.append(number)
+        if isinstance(message, AwaitIdle | AwaitInstance):
+            self.waiters.add(number)
         self.storm.post(who, to, replace(message, reply=number))
         return number
 
@@ -139,9 +146,12 @@ class Story:
             self.ask(KEEPER, ExplainTask(id_))
 
     def hold(self) -> None:
-        """A workflow is paused or goes on; now and then the whole engine, and not for long."""
+        """A workflow is paused or goes on, or an agent is drained, or the whole engine is paused: that not for long."""
         names, pick = self.given.names, self.choices.pick
         match pick(4):
+            case 2:
+                agents = self.storm.parts.agent_names
+                self.ask(KEEPER, DrainAgent(agents[pick(len(agents))][0], drained=pick(3) == 1))
             case 3:
                 self.ask(KEEPER, PauseWorkflow(None, paused=pick(4) == 1))
             case _:
@@ -149,7 +159,7 @@ class Story:
 
     def people(self) -> None:
         pick = self.choices.pick
-        match pick(4):
+        match pick(5):
             case 0:
                 for id_ in [*self.observer.unknown][:1]:
                     self.ask(KEEPER, ResolveTask(id_, ("completed", "failed", "retry", "cancelled")[pick(4)]))
@@ -158,8 +168,21 @@ class Story:
                 self.ask(KEEPER, PutEntity(seed))
             case 2:
                 self.ask(ROUTER, AwaitIdle(ReplyId(0)))
+            case 3:
+                self.stop()
             case _:
                 self.ask((KEEPER, ROUTER, SCHEDULER)[pick(3)], ReadStats())
+
+    def stop(self) -> None:
+        """Now and then, the engine is stopped; and then perhaps again, harder, for which nobody waits."""
+        pick = self.choices.pick
+        if self.storm.stop is not None:
+            self.storm.order_stop(0, NOBODY)
+        elif pick(3) == 1:
+            self.numbers += 1
+            self.stop_asked = ReplyId(self.numbers)
+            self.observer.asked.append(self.stop_asked)
+            self.storm.order_stop((0, 10, 60, 400)[pick(4)], self.stop_asked)
 
     def publish(self) -> None:
         """An event, now and then with an id that was used before: doubled on its way."""
@@ -206,12 +229,17 @@ class Story:
         self.calm_down()
 
     def calm_down(self) -> None:
-        """Nobody interferes any more, actions hear and succeed: all that was accepted gets done."""
+        """Nobody interferes any more, actions hear and succeed: all that was accepted gets done.
+
+        If the engine was stopped, what runs ends, and nothing else.
+        """
         storm = self.storm
         self.choices = Calm()
         storm.calm_down(self.choices)
         for name in (None, *map(WorkflowId, self.given.names)):
             self.ask(KEEPER, PauseWorkflow(name, paused=False))
+        for agent, _ in storm.parts.agent_names:
+            self.ask(KEEPER, DrainAgent(agent, drained=False))
         resolved: set[str] = set()
         for _ in range(DRAIN_BOUND):
             if storm.deliver() or storm.pass_time():
@@ -225,4 +253,7 @@ class Story:
                 self.ask(KEEPER, ResolveTask(id_, "completed"))
         else:
             rule("L3", False, "the queue does not drain")
-        reckon(self)
+        if self.storm.stop is None:
+            reckon(self)
+        else:
+            reckon_stopped(self)

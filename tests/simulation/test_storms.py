@@ -29,6 +29,7 @@ def test_three_hundred_storms_break_no_rule_and_see_what_is_interesting() -> Non
         "completions that crossed a stop", "late ends of what was set aside", "redeliveries", "events doubled",
         "events lost", "event_expired", "event_rejected", "task_unknown", "task_retried", "task_lost", "task_cancelled",
         "crashes of scheduler", "crashes of router", "crashes of agents", "inboxes lost", "quarantined",
+        "agents taken out", "engines stopped with work left", "scheduler crashes in an engine that stops",
     ):  # fmt: skip
         assert seen[what], f"no storm has seen {what}"
 

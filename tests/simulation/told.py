@@ -113,6 +113,7 @@ class Agent:
     name: AgentName
     capabilities: frozenset[str]
     present: bool = False
+    drained: bool = False
     incarnation: int = 0
     runs: Runs | None = None
     hold: tuple[AttemptId, Priority] | None = None
@@ -121,13 +122,17 @@ class Agent:
     def fits(self, job: Job) -> bool:
         return ALL in self.capabilities or job.task.capabilities <= self.capabilities
 
+    def open_to(self, job: Job) -> bool:
+        """Whether it is fit for the job, and may get new work at all."""
+        return self.fits(job) and not self.drained
+
     def admits(self, waits: Waits) -> bool:
         """Whether it is fit for the task, and not kept for something more important."""
-        return self.fits(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
+        return self.open_to(waits.job) and (self.hold is None or waits.rank <= self.hold[1])
 
     def admits_plainly(self, waits: Waits) -> bool:
         """The same, whether it has aged or not."""
-        return self.fits(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
+        return self.open_to(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
 
     def takes(self, waits: Waits) -> bool:
         """Whether it is idle and may take this task now."""
@@ -223,7 +228,7 @@ class Told:
 
     def may_give_way(self, runs: Runs) -> bool:
         """Whether its attempt may be preempted now."""
-        if runs.stopping is not None or runs.protected or not runs.ripe:
+        if runs.stopping is not None or runs.protected or not runs.ripe or self.agents[runs.agent].drained:
             return False
         task = runs.job.task
         if task.delivery is Delivery.AT_MOST_ONCE:
@@ -254,6 +259,7 @@ def refill(told: Told, floor: Floor) -> None:
     for agent in floor.fleet:
         own = told.agents[agent.name]
         own.present, own.incarnation, own.hold = agent.present, agent.incarnation, agent.hold
+        own.drained = agent.drained
         task = None if agent.running is None else agent.running.attempt.task
         rule("S6", task is None or task in told.runs, f"{agent.name} has {task}, which does not run")
         own.runs = None if task is None else told.runs[task]

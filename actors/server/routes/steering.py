@@ -30,14 +30,14 @@ def set_priority(wanted: asked.NewPriority, engine: Live) -> Response:
 @router.post("/pause", response_model=shapes.Done, responses=problems(404))
 def pause(what: asked.OfWorkflow, engine: Live) -> Response:
     """Start no task, of this workflow or at all, until resume; what runs goes on."""
-    engine.pause(what.workflow)  # type: ignore[arg-type]
+    engine.pause(what.workflow)
     return done()
 
 
 @router.post("/resume", response_model=shapes.Done, responses=problems(404))
 def resume(what: asked.OfWorkflow, engine: Live) -> Response:
     """Undo pause."""
-    engine.resume(what.workflow)  # type: ignore[arg-type]
+    engine.resume(what.workflow)
     return done()
 
 
