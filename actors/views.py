@@ -57,6 +57,10 @@ class AttemptView:
     killed: bool = False
     preempted_by: str | None = None
     """The task that it made way for, the last time."""
+    assigned: Moment | None = None
+    """When it got its agent, the first time."""
+    stood: tuple[tuple[Moment, Moment | None], ...] = ()
+    """From when until when it was suspended; None: it still is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ def _attempt(attempt: Attempt) -> Record:
         _error(attempt.error),
         attempt.killed,
         attempt.preempted_by,
+        attempt.assigned,
+        attempt.stood,
     )
 
 
@@ -163,7 +165,7 @@ def _task_view(record: Record, calendar: Calendar) -> TaskView:
 
 
 def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
-    number, agent, outcome, reason, ready, started, ended, error, killed, preempted_by = record
+    number, agent, outcome, reason, ready, started, ended, error, killed, preempted_by, assigned, stood = record
     return AttemptView(
         number=number,
         agent=agent,
@@ -175,6 +177,8 @@ def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
         error=_error_view(error),
         killed=killed,
         preempted_by=preempted_by,
+        assigned=calendar.maybe(assigned),
+        stood=tuple((calendar.moment(since), calendar.maybe(until)) for since, until in stood),
     )
 
 

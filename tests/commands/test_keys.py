@@ -44,6 +44,7 @@ AT_LEAST = ("agents", "why TASK", "stats")
 """What these hold beside depends on the state of things."""
 ELSEWHERE = {
     "start", "shell", "validate", "simulate", "schema", "help", "completion", "watch",  # print no data of the engine
+    "graph", "init", "trace", "doctor",
     "replay", "events", "resolve", "retry", "drain", "undrain", "dead", "settings", "actors", "send", "tap", "inspect",
 }  # fmt: skip
 """Commands whose keys are pinned by tests of their own."""
