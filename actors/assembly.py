@@ -67,6 +67,8 @@ class Assembly:
         store_url: str | None,
         subscribers: Subscribers,
         bounds: Bounds | None = None,
+        *,
+        takes_output: bool = False,
     ) -> None:
         self.definitions = definitions
         self.name = f"engine-{uuid.uuid4().hex[:8]}"
@@ -80,6 +82,7 @@ class Assembly:
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
         self._given = given
+        self._takes_output = takes_output
         self.benches = Benches()
         self.benches.add(definitions.version, self._runners_for(definitions))
         self.generations = Generations(definitions, self.calendar, store_id=self.store.id, run_id=short_unique())
@@ -134,7 +137,7 @@ class Assembly:
     # --- versions of the definitions ---------------------------------------------------------------
 
     def _runners_for(self, definitions: Definitions) -> Runners:
-        return build_runners(definitions, self._given, self.clock, self.name)
+        return build_runners(definitions, self._given, self.clock, self.name, takes_output=self._takes_output)
 
     def add_version(self, definitions: Definitions) -> None:
         """Get ready to run what is of this version. Raises ``DefinitionError`` for code that cannot be loaded."""

@@ -41,13 +41,23 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hosting:
+    """What an engine may do that has its program to itself."""
+
+    versions: Path | None = None
+    """A folder for copies of the definitions: every version is run from one, see ``reload``."""
+    takes_output: bool = False
+    """What actions in processes print is a log line of their attempt, as by ``ctx.log``."""
+
+
 class Engine(Operating):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
     number), ``store`` (a URL) and ``settings`` override what the definitions say; ``actions``
-    are functions by name; ``versions`` is a folder for copies of the definitions, see
-    ``reload``. Use it as a context manager, or call ``start`` and ``stop``.
+    are functions by name; ``hosting`` is for a program that has nothing else to do. Use it as a
+    context manager, or call ``start`` and ``stop``.
 
     Raises ``DefinitionError`` with every fault, ``RequestError`` for a store it does not know.
     """
@@ -60,7 +70,7 @@ class Engine(Operating):
         store: str | None = None,
         actions: Mapping[str, Callable[..., Any]] | None = None,
         settings: Settings | None = None,
-        versions: Path | None = None,
+        hosting: Hosting = Hosting(),
     ) -> None:
         given = dict(actions or {})
 
@@ -71,9 +81,10 @@ class Engine(Operating):
                 found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
             return found
 
-        self._reloading = Reloading(definitions, given, override, versions)
+        self._reloading = Reloading(definitions, given, override, hosting.versions)
         found = self._reloading.read(definitions)
         super().__init__(found, given, store)
+        self._takes_output = hosting.takes_output
         self._gate = admission.Gate(found)
 
     # --- life ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Lifecycle:
         self._store = store
         self._parts: Assembly | None = None
         self._subscribers = Subscribers()
+        self._takes_output = False
         self._state = "new"
         self._guard = threading.Lock()
         self._left: list[str] = []
@@ -34,7 +35,9 @@ class Lifecycle:
         with self._guard:
             if self._state != "new":
                 raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self._first(), self._given, self._store, self._subscribers)
+            parts = Assembly(
+                self._first(), self._given, self._store, self._subscribers, takes_output=self._takes_output
+            )
             self._state = "starting"
             try:
                 parts.start()

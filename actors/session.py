@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from actors.doors import Doors
-from actors.engine import Engine
+from actors.engine import Engine, Hosting
 from actors.errors import EngineError, EngineFailed
 from actors.model import InstanceStatus, TaskStatus
 from actors.narration import Notice
@@ -92,8 +92,8 @@ class Session:
         self._plan = plan
         self._occasions: SimpleQueue[Occasion] = SimpleQueue()
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
-        versions = None if plan.data is None else plan.data / "versions"
-        self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store, versions=versions)
+        hosting = Hosting(None if plan.data is None else plan.data / "versions", takes_output=True)
+        self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store, hosting=hosting)
         self._teller = Teller(plan, self._printer)
         self._notifier = Notifier()
         self._renewal = Renewal(self._engine, self._teller, self._notifier)

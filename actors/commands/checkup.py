@@ -22,7 +22,10 @@ from actors.status import Status
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @debug_option
 def doctor(definitions: Path | None, data: Path | None, as_json: bool, debug: bool) -> int:  # noqa: ARG001, FBT001
-    """See what is installed, writable and reachable, and what to do; exit status 1 if something needed is missing."""
+    """See what is installed, writable and reachable, and what to do.
+
+    Exit status 1 if something needed is missing.
+    """
     from actors.checkup import Asked, State, findings
     from actors.data_dir import default_path
 

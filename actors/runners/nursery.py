@@ -50,6 +50,8 @@ class Terms:
     max_bytes: int
     copy: str | None = None
     """A copy of the folder, whose code is run."""
+    takes_output: bool = False
+    """What actions print is a log line of theirs."""
 
 
 class Nursery:
@@ -81,6 +83,7 @@ class Nursery:
             base=self._base,
             folder=self._terms.folder,
             copy=self._terms.copy,
+            takes_output=self._terms.takes_output,
             max_bytes=self._terms.max_bytes,
             actions=self._terms.actions,
         )

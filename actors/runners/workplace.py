@@ -45,6 +45,8 @@ class Setup:
     """The definitions folder: relative programs are found there."""
     copy: str | None
     """A copy of it, whose code is run."""
+    takes_output: bool
+    """What actions print is a log line of theirs, instead of going where the engine's own output goes."""
     max_bytes: int
     actions: Mapping[str, ActionSpec]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors import DefinitionError, Engine, Event, RefusedError, RequestError
+from actors.engine import Hosting
 from actors.reloading import MAX_VERSIONS
 from actors.views import InstanceView
 from tests.engine.conftest import BOUND_S
@@ -67,7 +68,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
     engines: list[Engine] = []
 
     def run_one(definitions: Any, **options: Any) -> Engine:
-        engine = Engine(definitions, versions=tmp_path / "versions", **{"agents": 4, **options})
+        engine = Engine(definitions, hosting=Hosting(tmp_path / "versions"), **{"agents": 4, **options})
         engines.append(engine)
         return engine.start()
 
