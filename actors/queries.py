@@ -5,7 +5,7 @@ What is unfinished is asked of the actors, what has ended is read from the store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors import admission
@@ -80,6 +80,10 @@ class Queries(Lifecycle):
         for record in parts.store.newest(status=wanted, workflow=chosen, limit=limit):
             shown.setdefault(record[0], view(record, parts.calendar))
         return list(shown.values())[:limit]
+
+    def pulse(self, tell: Callable[[BaseException | None], object]) -> None:
+        """Have ``tell`` called with None in the scheduler's next turn: a sign that it decides; else with the error."""
+        self._ask_soon(SCHEDULER, ReadStats(), tell)
 
     def stats(self) -> dict[str, Any]:
         """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""

@@ -91,6 +91,7 @@ def start(**options: Any) -> int:
     from actors.log import LogFormat, start_logging, stop_logging
     from actors.narration import choose_language
     from actors.plan import Plan
+    from actors.runners.said import overheard
     from actors.session import Session
     from actors.ticks.columns import columns_of
     from actors.ticks.files import TickFile
@@ -123,7 +124,8 @@ def start(**options: Any) -> int:
     level = logging.DEBUG if options["debug"] else logging.INFO
     handler = start_logging(sys.stderr, LogFormat(options["log_format"]), level=level)
     try:
-        return Session(plan).run()
+        with overheard(handler):
+            return Session(plan).run()
     finally:
         stop_logging(handler)
 

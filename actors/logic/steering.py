@@ -116,7 +116,8 @@ class Steering:
         if workflow is None:
             self._state.all_paused = paused
         else:
-            self._workflow(workflow)
+            if workflow not in self._books.names and workflow not in self.paused:
+                self._workflow(workflow)
             self._state.will_change(self.paused)
             (self.paused.add if paused else self.paused.discard)(workflow)
         self._books.out.send(SCHEDULER, HoldWorkflow(workflow, paused))

@@ -303,6 +303,25 @@ class ReadDeadLetters:
 
 
 @frozen
+class AdoptDefinitions:
+    """From now on this version of the definitions, which has been loaded, says what starts; answer when it does.
+
+    Instances that there are go on by the version that they began with.
+    """
+
+    version: str
+    reply: ReplyId = NOBODY
+
+
+@frozen
+class AwaitUnused:
+    """Answer True when no unfinished instance and no attempt is of this version any more, False if it is in force."""
+
+    version: str
+    reply: ReplyId
+
+
+@frozen
 class RetryDeadLetter:
     """Act on its event again, under a new id; answer with a ``Receipt``, and drop the letter if it is accepted."""
 
@@ -377,6 +396,8 @@ ToKeeper: TypeAlias = (
     | ReadStats
     | Inspect
     | Watch
+    | AdoptDefinitions
+    | AwaitUnused
     | ReconcileDue
     | BackoffOver
     | QueueTimeoutDue

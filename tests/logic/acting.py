@@ -76,7 +76,7 @@ class Told:
 
 
 class Acting:
-    definitions: Definitions
+    library: dict[str, Definitions]
 
     def __init__(self, now: Instant) -> None:
         self.now = now
@@ -149,7 +149,10 @@ class Acting:
         self._check_limit(job)
 
     def _check_limit(self, job: Job) -> None:
-        limit = self.definitions.workflows[job.workflow].max_concurrent
+        """What starts late may have been ordered by a version before: the widest limit that there ever was."""
+        every = [known.workflows.get(job.workflow) for known in self.library.values()]
+        limits = [workflow.max_concurrent for workflow in every if workflow is not None]
+        limit = None if None in limits else max(one for one in limits if one is not None)
         live = [a for a in self.actions.values() if a.job.workflow == job.workflow and not a.suspended]
         assert limit is None or len(live) <= limit, f"{job.workflow} runs {len(live)} of {limit}"
 

@@ -35,6 +35,7 @@ from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
 from actors.messages import (
+    AdoptDefinitions,
     AttemptEnded,
     EndTaken,
     Message,
@@ -90,9 +91,10 @@ class Machine(Acting):
         super().__init__(BEGINNING)
         self.settings = Settings(agents=groups or (AgentGroup(count=agents),), **settings)
         self.definitions = Definitions({w.id: w for w in workflows}, self.settings)
+        self.library = {self.definitions.version: self.definitions}
         names = [(AgentName(f"{g.name}_{n}"), g.capabilities) for g in self.settings.agents for n in range(g.count)]
         self.calendar = Calendar(UTC, BEGINNING)
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", library=self.library)
         self.scheduling = Scheduling(self.definitions.workflows, names, starvation_ms=self.settings.starvation_ms)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
@@ -180,6 +182,12 @@ class Machine(Acting):
         reported = ledger.reported
         incarnation = self.working[name].incarnation + 1
         return Working(name, incarnation=incarnation, orphans=ledger.orphans, death=death, reported=reported)
+
+    def load(self, version: str, *workflows: Workflow, **settings: Any) -> AdoptDefinitions:
+        """Add another version of the definitions, which the message puts in force."""
+        changed = replace(self.settings, **settings)
+        self.library[version] = Definitions({w.id: w for w in workflows}, changed, version=version)
+        return AdoptDefinitions(version)
 
     def settle(self) -> None:
         """Deliver until every inbox is empty; no time passes."""
