@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def test_lines_of_every_runner_carry_instance_task_attempt_entity_and_agent(line
 
 
 @pytest.fixture
-def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
+def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
     def run_one(*, takes_output: bool) -> tuple[list[str], str]:
         flows = folder(tmp_path / "flows", workflows=TASKS, actions=ACTIONS)
         said: list[str] = []
@@ -109,7 +108,7 @@ def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
             running.wait_idle(20)
         return said, capfd.readouterr().out
 
-    yield run_one
+    return run_one
 
 
 def test_embedded_what_is_printed_goes_where_the_program_s_own_output_goes(told: Any) -> None:
