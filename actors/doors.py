@@ -36,15 +36,14 @@ class Doors:
     def socket(self) -> Path | None:
         return self._data.listens_at
 
+    def login_link(self) -> str | None:
+        """What a browser opens, if HTTP over TCP is served: it logs in, once."""
+        return self._control.login_link()
+
     @property
     def history(self) -> Path:
         """What was typed in shells."""
         return self._data.history
-
-    @property
-    def url(self) -> str | None:
-        """Where a browser finds it, if HTTP over TCP is served."""
-        return self._control.url
 
     def open(self) -> None:
         """Serve, and let clients find it."""

@@ -76,7 +76,7 @@ class Engine(Operating):
 
         def override(found: Definitions) -> Definitions:
             if settings is not None:
-                found = dataclasses.replace(found, settings=settings)
+                found = dataclasses.replace(found, settings=settings, written={})
             if agents is not None:
                 found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
             return found
@@ -86,6 +86,7 @@ class Engine(Operating):
         super().__init__(found, given, store)
         self._takes_output = hosting.takes_output
         self._gate = admission.Gate(found)
+        self._arguments = frozenset(name for name, value in (("agents", agents), ("store", store)) if value is not None)
 
     # --- life ------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from actors.paging import Paging
 from actors.protocol import answers, is_unsafe, message_from, protocol_of
 from actors.shapes import meant, shown
 from actors.sketch import Bounds, sketch
+from actors.sources import sources
 from actors.taps import MOST_PER_S, Listener
 
 ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
@@ -29,6 +30,15 @@ class Insight(Paging):
     """Raises ``NotFoundError`` for an actor that there is not."""
 
     _gate: admission.Gate
+    _arguments: frozenset[str]
+    """Settings that were given beside the definitions."""
+
+    def settings_sources(self) -> list[dict[str, Json]]:
+        """Every setting: ``name``, ``value``, ``default``, and ``source``, where the value comes from.
+
+        That is ``FILE:LINE``, ``argument`` for what the program gave, or ``default``. Before the start too.
+        """
+        return sources(self.definitions, self._arguments, self._store)
 
     def protocol(self, actor: str) -> list[dict[str, Json]]:
         """Every message that the actor takes, as ``actors.protocol.protocol_of``; before the start too."""

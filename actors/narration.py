@@ -106,7 +106,7 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.COMMAND: "定义会执行命令 {program}",
         Notice.ISOLATION: "动作 {action} 的隔离方式: {isolation} (默认)",
         Notice.SOCKET: "控制接口: {socket}",
-        Notice.HTTP: "控制接口 HTTP: {url}",
+        Notice.HTTP: "控制接口 HTTP (此链接可登录一次): {url}",
         Notice.REPLAYING: "回放 {percent}% {market_time} 已发布 {published} 落后 {behind} 秒",
         Notice.REPLAYED: "回放结束: 已发布 {published}, 重复 {duplicates}, 无法使用 {skipped}, "
         "用时 {elapsed} 秒, 最多落后 {most_behind} 秒",
@@ -130,7 +130,7 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.COMMAND: "the definitions run the command {program}",
         Notice.ISOLATION: "action {action} runs isolated by: {isolation} (the default)",
         Notice.SOCKET: "control API: {socket}",
-        Notice.HTTP: "control API over HTTP: {url}",
+        Notice.HTTP: "control API over HTTP (this link logs a browser in, once): {url}",
         Notice.REPLAYING: "replay {percent}% {market_time} published {published} behind {behind} s",
         Notice.REPLAYED: "replay over: published {published}, duplicates {duplicates}, unusable {skipped}, "
         "took {elapsed} s, at most {most_behind} s behind",

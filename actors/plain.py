@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from actors.model import Definitions, Entity, ErrorInfo, Json, Task, Workflow
+from actors.model import Definitions, Entity, ErrorInfo, Event, Json, Task, Workflow
 from actors.record import line_of
 from actors.views import AttemptView, InstanceView, Moment, Receipt, StateChanged, TaskView
 
@@ -43,9 +44,11 @@ def instance_head(view: InstanceView) -> Plain:
         "created_at": view.created_at,
         "completed_at": view.completed_at,
         "merged": view.merged,
+        "event": None if view.event is None else event(view.event),
+        "params": None if view.params is None else dict(view.params),
         "version": getattr(view, "version", None) or None,
-        "retry_of": getattr(view, "retry_of", None) or None,
-        "retried_by": getattr(view, "retried_by", None) or None,
+        "retry_of": view.retry_of,
+        "retried_by": view.retried_by,
     }
 
 
@@ -108,6 +111,18 @@ def entity(row: Entity) -> Plain:
     }
 
 
+def event(given: Event) -> Plain:
+    return {
+        "type": given.type,
+        "entity_id": given.entity_id,
+        "priority": given.priority,
+        "data": given.data,
+        "timestamp": given.timestamp,
+        "valid_for_ms": given.valid_for_ms,
+        "id": given.id,
+    }
+
+
 def receipt(given: Receipt) -> Plain:
     return {"event_id": given.event_id, "instances": list(given.instances), "duplicate": given.duplicate}
 
@@ -126,6 +141,12 @@ def definitions(loaded: Definitions) -> list[Plain]:
 def workflow(one: Workflow) -> Plain:
     """With its tasks, in order; ``depends_on`` are their ids."""
     return {**_workflow_head(one), "tasks": [_definition(task, one) for task in one.tasks]}
+
+
+def reloaded(done: object) -> Plain:
+    """What a reload has changed."""
+    found: Plain = asdict(done)  # type: ignore[call-overload]
+    return found
 
 
 def _workflow_head(one: Workflow) -> Plain:

@@ -76,7 +76,6 @@ CLOSED: Mapping[str, frozenset[type]] = {
         {
             messages.EventBatch,
             messages.Bootstrap,
-            messages.RetryInstance,  # What it says of the ended instance, its record says.
             messages.AttemptAssigned,
             messages.AttemptClosed,
             messages.AttemptParked,

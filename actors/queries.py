@@ -25,7 +25,7 @@ from actors.messages import (
 )
 from actors.model import Entity, EntityId, InstanceStatus, Isolation, WorkflowId
 from actors.summary import summarise
-from actors.views import InstanceView
+from actors.views import InstanceView, Record
 
 
 class Queries(Lifecycle):
@@ -44,6 +44,20 @@ class Queries(Lifecycle):
         """One instance with its tasks and attempts. Raises ``NotFoundError``."""
         live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
         return live if live is not None else self._finished(id)
+
+    def instance_of(self, id: str) -> InstanceView:
+        """The instance of this task, or with this id itself; no other is looked at. Raises ``NotFoundError``."""
+        name = admission.name(id, "an id")
+        live: InstanceView | None = self._ask(KEEPER, ReadInstance(name, by_task=True))
+        return live if live is not None else view(self._record_of(name), self._running().calendar)
+
+    def _record_of(self, id: str) -> Record:
+        """Of an ended instance, by its own id or by a task's."""
+        record = self._running().store.find(id)
+        if record is None:
+            kept = self.definitions.settings.max_finished
+            raise NotFoundError(f"no instance or task {id!r} (the newest {kept} ended instances are kept)")
+        return record
 
     def _finished(self, id: str) -> InstanceView:
         parts = self._running()
@@ -111,16 +125,14 @@ class Queries(Lifecycle):
         try:
             found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
         except NotFoundError:
-            parts = self._running()
-            record = parts.store.find(task_id)
-            ended = None if record is None else view(record, parts.calendar)
-            task = None if ended is None else next((task for task in ended.tasks if task.id == task_id), None)
-            if ended is None:
-                raise
-            if task is None:
-                raise RefusedError(f"{task_id} is an instance; ask for one of its tasks") from None
-            return why_ended(ended, task)
-        return found
+            pass
+        else:
+            return found
+        ended = view(self._record_of(task_id), self._running().calendar)
+        task = next((task for task in ended.tasks if task.id == task_id), None)
+        if task is None:
+            raise RefusedError(f"{task_id} is an instance; ask for one of its tasks")
+        return why_ended(ended, task)
 
     def isolations(self) -> dict[str, Isolation]:
         """What each action runs in, by action name or program."""

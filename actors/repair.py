@@ -79,7 +79,7 @@ def feed_again(shell: Shell, line: list[Pending], error: BaseException) -> None:
         at_work: Pending | None = None
         try:
             _rebuild(shell, line)
-            for ask in shell.seat.still_asked():
+            for ask in shell.seat.asks.all():
                 at_work = asks.setdefault(ask.reply, Pending(ask))
                 _feed(shell, at_work, shell.hold(line, line), done=(), rest=line)
             while line:

@@ -167,8 +167,8 @@ class Session:
 
     def _name_doors(self, doors: Doors) -> None:
         self._teller.note(Notice.SOCKET, socket=doors.socket)
-        if doors.url is not None:
-            self._teller.note(Notice.HTTP, url=doors.url)
+        if (url := doors.login_link()) is not None:
+            self._teller.note(Notice.HTTP, url=url)
 
     def _close_record(self) -> None:
         """The engine has ended, and with it what is to be written. Nothing the second time."""

@@ -18,6 +18,7 @@ and every bound of ``Settings`` under its name there (``max_waiting_events`` and
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,13 @@ def read_settings(source: Source, path: Path) -> Settings:
         events=_events(source, (*path, "events"), types),
         **fields,
     )
+
+
+def written(source: Source, path: Path) -> dict[str, str]:
+    """Where each setting in the mapping at the path stands, as ``FILE:LINE`` by its name."""
+    node = find(source.root, path)
+    known = {field.name for field in dataclasses.fields(Settings)}
+    return {name: f"{source.file}:{node.keys[name].line}" for name in node.mapping() if name in known}
 
 
 def _agents(source: Source, path: Path) -> tuple[AgentGroup, ...] | None:

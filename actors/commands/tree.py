@@ -126,7 +126,7 @@ COMMANDS: Mapping[str, Place] = {
     "send": Place(
         "protocol:send",
         "Send an actor any message of its protocol.",
-        "send keeper PauseWorkflow workflow=trend_trading",
+        "send keeper PauseWorkflow workflow=trend_trading paused=true",
     ),
     "tap": Place("protocol:tap", "Show an actor's messages as it takes them, until Ctrl-C.", "tap scheduler --count 5"),
     "inspect": Place(
@@ -158,7 +158,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self._places:
+        if args and not args[0].startswith("-") and args[0] not in self._places and not ctx.resilient_parsing:
             raise RequestError(f"{unknown_command(args[0])}; '{_help(ctx)}' lists them")
         return super().resolve_command(ctx, args)
 

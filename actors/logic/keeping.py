@@ -10,7 +10,7 @@ from collections import Counter
 
 from actors.effects import ROUTER, SCHEDULER, Effect, Send
 from actors.errors import NotFoundError
-from actors.logic.asking import Asking
+from actors.logic.asking import Asking, Question
 from actors.logic.attempts import Attempts
 from actors.logic.books import Books
 from actors.logic.endings import Endings
@@ -22,7 +22,7 @@ from actors.logic.outbox import Outbox
 from actors.logic.quarantine import Quarantine, poisoned
 from actors.logic.restoring import Restoring
 from actors.logic.state import State
-from actors.logic.steering import Steering
+from actors.logic.steering import Change, Steering
 from actors.logic.versions import Library, intake_of, limits_of, names_of
 from actors.messages import (
     AdoptDefinitions,
@@ -192,6 +192,17 @@ class Keeping:
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)
+            case AdoptDefinitions():
+                self._adopting.append(message)
+            case _:
+                self._asked(message, now)
+        return []
+
+    def _asked(self, message: Change | Question, now: Instant) -> None:
+        """What people want changed, or want to know."""
+        match message:
             case (
                 PutEntity()
                 | RunWorkflow()
@@ -205,13 +216,8 @@ class Keeping:
                 | ResolveTask()
             ):
                 self._steering.receive(message, now)
-            case SchedulerRestarted() | RouterRestarted():
-                self._restoring.receive(message)
-            case AdoptDefinitions():
-                self._adopting.append(message)
             case _:
                 self._asking.receive(message, now)
-        return []
 
     def check(self) -> None:
         """Assert what must be true of it after every batch; O(unfinished instances)."""

@@ -52,7 +52,7 @@ from actors.messages import (
     WithdrawTask,
     WorkReport,
 )
-from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Millis, Workflow, WorkflowId
+from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Json, Millis, Workflow, WorkflowId
 
 
 class Scheduling:
@@ -138,8 +138,7 @@ class Scheduling:
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case Inspect(reply):
-                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
-                floor.effects.append(Reply(reply, shown))
+                floor.effects.append(Reply(reply, self._described(now)))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
                 told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
@@ -231,6 +230,9 @@ class Scheduling:
             case _:
                 assert_never(message)
 
+    def _described(self, now: Instant) -> Mapping[str, Json]:
+        return describing.scheduler(self.floor, now, knows=self.knows, stopping=self._orders.stopping)
+
     def _stats(self) -> dict[str, object]:
         floor = self.floor
         busy = len(floor.running)
@@ -248,4 +250,5 @@ class Scheduling:
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),
+            "timings": floor.timings.shown(),
         }

@@ -227,3 +227,5 @@ class Definitions:
     """The name of the one definition file of the folder that was read; None: all of them."""
     version: str = ""
     """A hash of what was read: of the folder's definitions and code, or of the dict."""
+    written: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where a setting was written, ``FILE:LINE`` by its name; those that are not here were not in a file."""

@@ -19,7 +19,7 @@ from actors.reading.nodes import Mark, Node, Unreadable, clip, find, place, show
 from actors.reading.nodes import Path as NodePath
 from actors.reading.values import read_value
 from actors.reading.workflows import read_workflow
-from actors.settings import read_settings
+from actors.settings import read_settings, written
 
 ENGINE_FILES = tuple(f"engine{ending}" for ending in ENDINGS)
 REPLAY_FILE = "replay.yaml"
@@ -108,7 +108,9 @@ class _Reading:
         self._book = ActionBook(given, found, faults)
 
     def read(self, names: Sequence[str]) -> Definitions:
-        collected = _Collected(self._settings(), self._book, self._faults)
+        engine = self._engine()
+        settings = read_settings(engine, ()) if engine is not None else Settings()
+        collected = _Collected(settings, self._book, self._faults)
         for name in names:
             source = self._source(name)
             if source is not None:
@@ -116,7 +118,7 @@ class _Reading:
         self._check_replay()
         definitions = collected.definitions(str(self._folder.resolve()))
         self._check_durations(definitions)
-        return definitions
+        return definitions if engine is None else dataclasses.replace(definitions, written=written(engine, ()))
 
     def _check_replay(self) -> None:
         from actors.ticks.columns import check_columns
@@ -133,13 +135,13 @@ class _Reading:
             workflows = definitions.workflows.values()
             check_durations(source, [(str(workflow.id), task.id) for workflow in workflows for task in workflow.tasks])
 
-    def _settings(self) -> Settings:
+    def _engine(self) -> Source | None:
+        """The file of settings, if there is one."""
         present = [name for name in ENGINE_FILES if (self._folder / name).exists()]
         for name in present[1:]:
             shown = os.path.join(self._shown, name)
             self._faults.add(Fault(shown, 1, 1, "", f"a second file of settings beside {present[0]}"))
-        source = self._source(present[0]) if present else None
-        return read_settings(source, ()) if source is not None else Settings()
+        return self._source(present[0]) if present else None
 
     def _source(self, name: str) -> Source | None:
         shown = os.path.join(self._shown, name)

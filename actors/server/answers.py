@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from actors import plain
+from actors.admission import MAX_PAGE
 from actors.engine import Engine
 from actors.server.shapes.answers import Problem
 
@@ -24,6 +25,12 @@ _MEANING: Mapping[int, str] = {
     503: "The engine is stopping, has failed, or does not answer",
 }
 EVERY = (400, 401, 403, 408, 413, 429, 503)
+
+
+MAX_TEXT = 1_000
+Text = Annotated[str, Query(max_length=MAX_TEXT)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="items of a page")]
+Cursor = Annotated[str | None, Query(max_length=MAX_TEXT, description="next_cursor of the page before")]
 
 
 def answer(value: Mapping[str, Any], status: int = 200) -> Response:

@@ -26,6 +26,9 @@ HEADERS_S = 10.0
 """So long a request's line and headers may take to come, from its first byte or from the connection's start."""
 IDLE_S = 75.0
 """A connection kept alive of which nothing comes is closed."""
+LOOK_S = 30.0
+STUCK_LOOKS = 4
+"""A connection of which nothing was taken from one look to the next, so many times, is hung up on."""
 MAX_HEADERS = 32_768
 MAX_CONNECTIONS = 256
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
@@ -36,9 +39,9 @@ _QUIET = logging.Logger("actors.server", logging.CRITICAL)  # noqa: LOG001 - it 
 
 
 class Door:
-    """What all connections have in common. ``local`` is the Unix socket's, where the peer's user is checked."""
+    """What all connections to one socket have in common."""
 
-    def __init__(self, app: Any, *, ssl_active: bool = False, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(self, app: Any, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self.config = Config(
             app,
             http=H11Protocol,
@@ -54,8 +57,7 @@ class Door:
         )
         self.config.load()
         self.state = ServerState()
-        self.ssl_active = ssl_active
-        self._max = max_connections
+        self.most = max_connections
 
     @property
     def open(self) -> int:
@@ -66,8 +68,8 @@ class Door:
 
     def refuses(self, transport: asyncio.BaseTransport, *, local: bool) -> tuple[int, str, str] | None:
         """Why this connection is not served, as status, code and sentence."""
-        if self.open > self._max:
-            return 503, "too_many", f"there are {self._max} connections already; close some, or try again later"
+        if self.open > self.most:
+            return 503, "too_many", f"there are {self.most} connections already; close some, or try again later"
         if not local:
             return None
         user = peer_user(transport.get_extra_info("socket"))
@@ -94,6 +96,9 @@ class Connection(H11Protocol):
         self.local = local
         self._door = door
         self._late: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._stuck = 0
 
     def abort(self) -> None:
         """Hang up at once, whatever has not been sent."""
@@ -103,6 +108,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         if not self.local:
             keep_alive(transport.get_extra_info("socket"))
+        self._look = self.loop.call_later(LOOK_S, self._look_for_progress)
         refusal = self._door.refuses(transport, local=self.local)
         if refusal is not None:
             self._refuse(*refusal)
@@ -112,6 +118,8 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_came()
         self._unset_keepalive_if_required()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -125,10 +133,25 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        # A next request that is there in part has its time from now.
-        if self.conn.trailing_data[0] and self.conn.their_state is h11.IDLE:
+        # A body that goes on after its answer, or a next request that is there in part, has its time from now.
+        waits = self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
+        if not waits and not self._answering() and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self._wait_for_headers()
+
+    def resume_writing(self) -> None:
+        self._stuck = 0
+        super().resume_writing()
+
+    def _look_for_progress(self) -> None:
+        """Hang up where what was sent is not taken: closing would wait for that for ever."""
+        unsent = self.transport.get_write_buffer_size()
+        self._stuck = self._stuck + 1 if unsent and unsent >= self._unsent > 0 else 0
+        self._unsent = unsent
+        if self._stuck >= STUCK_LOOKS:
+            self.transport.abort()
+            return
+        self._look = self.loop.call_later(LOOK_S, self._look_for_progress)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - its sentence is for HTTP's own people
         self._refuse(400, "request", "this is no HTTP request")

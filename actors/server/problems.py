@@ -48,12 +48,14 @@ _BY_ERROR: Sequence[tuple[type[BaseException], int, str]] = (
 _BY_STATUS: Mapping[int, str] = {404: "not_found", 405: "method", 408: "slow", 413: "too_large"}
 
 
-class Refusal(Exception):
-    """The API's own no, which no call of the engine has said."""
+class Refusal(HTTPException):
+    """The API's own no, which no call of the engine has said.
+
+    Of Starlette's kind, which FastAPI lets through where it reads a body.
+    """
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(status, message)
         self.code = code
         self.retry_after_s = retry_after_s
 
@@ -78,7 +80,7 @@ def code_of(error: BaseException) -> tuple[int, str]:
 def problem_of(error: BaseException) -> Response:
     """The answer for an error that a call has raised."""
     if isinstance(error, Refusal):
-        return problem(error.status, error.code, str(error), retry_after_s=error.retry_after_s)
+        return problem(error.status_code, error.code, error.detail, retry_after_s=error.retry_after_s)
     status, code = code_of(error)
     match error:
         case Overloaded(retry_after=seconds, accepted=accepted):

@@ -26,6 +26,7 @@ THREADS = 8
 """Calls to the engine at once; further ones wait for their turn."""
 HANDSHAKE_S = 10.0
 STARTING_S = 10.0
+SETTLE_S = 0.02
 ENDING_S = 1.0
 """So long what is being answered may take when the server stops."""
 
@@ -51,6 +52,8 @@ class Serving:
         self._app = app
         self._end_streams = end
         self._listeners = listeners
+        self.doors: list[Door] = []
+        """Of each listener, once it serves."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._up = threading.Event()
@@ -94,9 +97,9 @@ class Serving:
         loop = self._loop = asyncio.get_running_loop()
         self._ending = asyncio.Event()
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-        door = Door(self._app)
-        servers = []
+        doors, servers = self.doors, []
         for listener in self._listeners:
+            doors.append(door := Door(self._app))  # Each its own: who crowds one does not shut the other.
             make = functools.partial(door.connection, local=listener.local)
             handshake = HANDSHAKE_S if listener.tls is not None else None
             servers.append(
@@ -106,18 +109,28 @@ class Serving:
             )
         self._up.set()
         await self._ending.wait()
+        for listener in self._listeners:
+            loop.remove_reader(listener.socket)
+        # Who was just accepted comes to its door before the server is closed, which would lose it.
+        await asyncio.sleep(SETTLE_S)
         for server in servers:
             server.close()
-        await self._end(door)
+        await self._end(doors)
 
-    async def _end(self, door: Door) -> None:
+    async def _end(self, doors: Sequence[Door]) -> None:
         """End the streams, close what is idle, give what is being answered a moment, and hang up on the rest."""
         self._end_streams()
-        door.close_idle()
-        if door.state.tasks:
-            await asyncio.wait(door.state.tasks, timeout=ENDING_S)
-        door.abort()
-        for task in list(door.state.tasks):
-            task.cancel()
-        if door.state.tasks:
-            await asyncio.wait(door.state.tasks, timeout=ENDING_S)
+        for door in doors:
+            door.close_idle()
+        await self._rest(doors)
+        for door in doors:
+            door.abort()
+            for task in list(door.state.tasks):
+                task.cancel()
+        await self._rest(doors)
+        await asyncio.sleep(SETTLE_S)  # What was hung up on is closed in the loop's next turn.
+
+    async def _rest(self, doors: Sequence[Door]) -> None:
+        tasks = [task for door in doors for task in door.state.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=ENDING_S)

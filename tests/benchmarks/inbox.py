@@ -22,6 +22,7 @@ from actors.effects import Effect
 from actors.messages import TimeoutDue
 from actors.model import ErrorInfo, Instant
 from actors.seat import Intensity, Seat, Surroundings
+from actors.taps import Taps
 from tests.benchmarks.bars import Bar, spread
 
 MESSAGES = 40_000
@@ -85,7 +86,8 @@ def rates() -> list[Bar]:
     """With one sender and with four, in turn with the baseline."""
     counting = Counting()
     around = Surroundings(SystemClock(), TimerThread("none"), Desk(), fail=_fail, check=lambda *_: None)
-    ours = LogicActor(Seat("ours", around, Intensity(3, 60.0)), lambda _: Logic(counting), around)
+    seat = Seat("ours", around, Intensity(3, 60.0))
+    ours = LogicActor(seat, lambda _: Logic(counting), around)
     ours.launch()
     bare = Bare.start(counting)
     bars: list[Bar] = []
@@ -103,10 +105,25 @@ def rates() -> list[Bar]:
         baseline = f"{statistics.median(found['SimpleQueue under Pykka']):.0f} messages/s"
         name = f"inbox, {senders} sender{'s' * (senders > 1)}: rate to SimpleQueue under Pykka"
         bars.append(Bar(name, statistics.median(ratios), "times", 0.7, at_least=True, baseline=baseline))
+    bars.append(_tapped(seat, counting))
     ours.retire()
     bare.stop()
     assert ours.gone(PATIENCE_S)
     return bars
+
+
+def _tapped(seat: Seat, counting: Counting) -> Bar:
+    """What it costs the actor that somebody listens in, at the usual 100 messages a second."""
+    taps = Taps("benchmark", float)
+    ratios: list[float] = []
+    for _ in range(ROUNDS):
+        alone = _rate(seat.inbox.post, 1, counting)
+        remove = taps.add(seat, lambda told: None, 100)
+        ratios.append(_rate(seat.inbox.post, 1, counting) / alone)
+        remove()
+    taps.stop(PATIENCE_S)
+    print(f"1 sender, tapped: {spread(ratios, 'times the rate without')}")
+    return Bar("  tapped: rate to the same actor's untapped", statistics.median(ratios), "times")
 
 
 def _rate(tell: Callable[[Any], None], senders: int, counting: Counting) -> float:

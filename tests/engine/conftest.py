@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ class Watched:
         with self._more:
             assert self._more.wait_for(lambda: len(found()) >= times, BOUND_S), f"no {times} of {type_} {fields}"
             return found()
+
+    def soon(self, holds: Callable[[], bool]) -> None:
+        """Wait until this holds, of which no change of state tells."""
+        deadline = time.monotonic() + BOUND_S
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors import Engine, EngineStopped, Error, Event, NotFoundError, RefusedError, RequestError
 from actors.codec import encode
-from actors.protocol import OPEN, takes
+from actors.protocol import OPEN, message_from, takes
 from tests.engine import engine_actions
 from tests.engine.conftest import BOUND_S, Watched, one_task
 from tests.protocol.strategies import JSON, of
@@ -33,6 +33,10 @@ def assert_unharmed(engine: Engine) -> None:
     """It runs what is asked of it, and no actor has crashed meanwhile."""
     assert engine.stats()["supervision"]["restarts"] == {}
     assert engine.stats()["supervision"]["quarantines"] == 0
+    engine.resume()
+    engine.resume("flow")
+    for agent in engine.agents():
+        engine.undrain(agent["name"])
     instance = engine.wait(engine.run("flow", "afterwards"), BOUND_S)
     assert instance is not None
     assert instance.status == "completed"
@@ -141,6 +145,17 @@ def test_whatever_json_is_sent_is_answered_or_refused(running: Engine, sent: tup
     actor, name, fields = sent
 
     _send(running, actor, name, fields)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(ACTORS).flatmap(_sent))
+def test_what_does_not_fit_is_refused_though_unsafe_is_said(running: Engine, sent: tuple[str, str, Any]) -> None:
+    actor, name, fields = sent
+    try:
+        message_from(actor, name, fields, may_be_unsafe=True)
+    except RequestError:
+        with pytest.raises(RequestError):
+            running.send(actor, name, fields, unsafe=True, timeout=0.2)
 
 
 WELL_TYPED = [

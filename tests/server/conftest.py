@@ -75,8 +75,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         control = Control(engine, data, http)
         engine.start()
         control.start()
-        assert control.address is not None
-        served.append(Served(engine, data, control, control.address.port))
+        assert control.access is not None
+        served.append(Served(engine, data, control, control.access.address.port))
         return served[-1]
 
     yield serve_one

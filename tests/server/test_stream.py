@@ -50,7 +50,7 @@ def read(client: httpx.Client, until: Callable[[list[Told]], bool], act: Callabl
 
 
 def ended(found: list[Told]) -> bool:
-    return found[-1][1]["type"] == "instance_ended"
+    return bool(found[-1][1]["type"] == "instance_ended")
 
 
 def test_changes_come_in_order_and_go_on_after_the_id_that_was_last_seen(serve: Serve) -> None:

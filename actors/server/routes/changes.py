@@ -23,7 +23,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/changes", response_class=EventStream, responses={**problems(), **EVENTS})
+@router.get("/changes", response_class=Response, responses={**problems(), **EVENTS})
 async def changes(
     request: Request,
     type: Annotated[str | None, Query(max_length=MAX_TEXT, description="only these types, parted by commas")] = None,

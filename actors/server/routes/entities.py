@@ -8,28 +8,29 @@ from fastapi import APIRouter, Query, Response
 
 from actors import plain
 from actors.model import EntityStatus
-from actors.server.answers import Live, answer, problems
+from actors.server.answers import MAX_TEXT, Cursor, Limit, Live, Text, answer, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 
 router = APIRouter(tags=["entities"])
-MAX_ITEMS = 1_000
 
 
 @router.get("/entities", response_model=shapes.Entities, responses=problems())
 def entities(
     engine: Live,
     status: EntityStatus | None = None,
-    phase: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_ITEMS)] = 100,
+    phase: Text | None = None,
+    search: Annotated[str | None, Query(max_length=MAX_TEXT, description="a part of the id or of the name")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Rows of the state table."""
-    rows = [
-        row
-        for row in engine.entities()
-        if (status is None or row.status is status) and (phase is None or row.phase == phase)
-    ]
-    return answer({"items": [plain.entity(row) for row in rows[:limit]], "next_cursor": None})
+    """Rows of the state table, as they were added, a page at a time.
+
+    A page may be short, or empty, and still have a ``next_cursor``: a call looks at a bounded
+    number of rows.
+    """
+    page = engine.entities_page(status, phase, search, limit=limit, cursor=cursor)
+    return answer({"items": [plain.entity(row) for row in page.items], "next_cursor": page.next_cursor})
 
 
 @router.get("/entities/{id}", response_model=shapes.Entity, responses=problems(404))

@@ -69,5 +69,5 @@ async def _receipts(batch: Batch, request: Request) -> AsyncIterator[bytes]:
         async for answers in batch.answers(request.stream()):
             yield receipt_lines(answers)
     except Refusal as refusal:
-        fault = {"code": refusal.code, "message": str(refusal)}
+        fault = {"code": refusal.code, "message": refusal.detail}
         yield plain.encoded({"line": batch.summary.lines, "error": fault}) + b"\n"

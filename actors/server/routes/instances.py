@@ -8,29 +8,36 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from actors import plain
-from actors.errors import NotFoundError
 from actors.model import InstanceStatus, TaskStatus
-from actors.server.answers import Live, answer, done, problems
+from actors.server.answers import Cursor, Limit, Live, Text, answer, done, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 from actors.server.waits import Waits
-from actors.views import InstanceView, TaskView
 
 router = APIRouter(tags=["instances"])
-MAX_ITEMS = 1_000
 MAX_WAIT_S = 300.0
+TOGETHER = 16
+"""Instances whose tasks are looked at together."""
 
-Limit = Annotated[int, Query(ge=1, le=MAX_ITEMS)]
 Timeout = Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="seconds")]
 
 
 @router.get("/instances", response_model=shapes.Instances, responses=problems())
 def instances(
-    engine: Live, status: InstanceStatus | None = None, workflow: str | None = None, limit: Limit = 100
+    engine: Live,
+    status: InstanceStatus | None = None,
+    workflow: Text | None = None,
+    entity: Text | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Response:
-    """Instances, unfinished ones first, each part newest first."""
-    found = engine.instances(status, workflow, limit=limit)
-    return answer({"items": [plain.instance(view) for view in found], "next_cursor": None})
+    """Instances with their tasks, the newest first, a page at a time: each once, whatever starts or ends meanwhile.
+
+    A page may be short, or empty, and still have a ``next_cursor``: a call looks at a bounded
+    number of instances.
+    """
+    page = engine.instances_page(status, workflow, entity, limit=limit, cursor=cursor)
+    return answer({"items": [plain.instance(view) for view in page.items], "next_cursor": page.next_cursor})
 
 
 @router.post("/instances", status_code=201, response_model=shapes.Receipt, responses=problems(404, 409))
@@ -54,13 +61,37 @@ async def wait(id: str, request: Request, engine: Live, timeout_s: Timeout = 30.
     return answer({"ended": ended, "instance": plain.instance(view)})
 
 
+@router.post("/instances/{id}/retry", status_code=201, response_model=shapes.Receipt, responses=problems(404, 409))
+def retry(id: str, engine: Live) -> Response:
+    """Start an ended instance, given by its id or by a task's, once more: a new one, linked to the old.
+
+    409 while it has not ended.
+    """
+    return answer(plain.receipt(engine.retry(id)), 201)
+
+
 @router.get("/tasks", response_model=shapes.Tasks, responses=problems())
-def tasks(engine: Live, status: TaskStatus | None = None, workflow: str | None = None, limit: Limit = 100) -> Response:
-    """Tasks of unfinished instances, the newest instance first: by default those that have not ended."""
+def tasks(
+    engine: Live,
+    status: TaskStatus | None = None,
+    workflow: Text | None = None,
+    entity: Text | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Tasks of unfinished instances, of the newest instance first: by default those that have not ended.
+
+    An instance's tasks come together, so that a page has ``limit`` tasks or somewhat more.
+    """
     wanted = _UNENDED if status is None else (status,)
-    running = engine.instances(InstanceStatus.RUNNING, workflow, limit=MAX_ITEMS)
-    found = [plain.task_of(view, task) for view in running for task in view.tasks if task.status in wanted]
-    return answer({"items": found[:limit], "next_cursor": None})
+    found: list[plain.Plain] = []
+    while len(found) < limit:
+        page = engine.instances_page(InstanceStatus.RUNNING, workflow, entity, limit=TOGETHER, cursor=cursor)
+        found += [plain.task_of(view, task) for view in page.items for task in view.tasks if task.status in wanted]
+        cursor = page.next_cursor
+        if cursor is None or not page.items:
+            break
+    return answer({"items": found, "next_cursor": cursor})
 
 
 _UNENDED = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.UNKNOWN)
@@ -69,16 +100,8 @@ _UNENDED = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.UNKNOWN)
 @router.get("/tasks/{id}", response_model=shapes.TaskAlone, responses=problems(404))
 def task(id: str, engine: Live) -> Response:
     """One task with its attempts and result."""
-    view, found = _find(engine, id)
-    return answer(plain.task_of(view, found))
-
-
-def _find(engine: Live, id: str) -> tuple[InstanceView, TaskView]:
-    for view in engine.instances(limit=engine.definitions.settings.max_finished):
-        for found in view.tasks:
-            if found.id == id:
-                return view, found
-    raise NotFoundError(f"no task '{id}'; GET /v1/tasks lists those that have not ended")
+    view = engine.instance_of(id)
+    return answer(plain.task_of(view, next(found for found in view.tasks if found.id == id)))
 
 
 @router.get("/tasks/{id}/why", response_model=shapes.Why, responses=problems(404, 409))

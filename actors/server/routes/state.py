@@ -1,4 +1,4 @@
-"""How the engine is: health, counts, queues, agents, definitions."""
+"""How the engine is: health, counts, queues, agents, settings."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import os
 
 from fastapi import APIRouter, Request, Response
 
-from actors import __version__, plain
-from actors.errors import NotFoundError
-from actors.model import WorkflowId
+from actors import __version__
 from actors.server.answers import Live, answer, problems
 from actors.server.shapes import answers as shapes
-from actors.words import did_you_mean
 
 router = APIRouter(tags=["state"])
 
 
-@router.get("/health", response_model=shapes.Health, responses=problems())
+@router.get("/health", response_model=shapes.Health, responses={**problems(), 503: {"model": shapes.Health}})
 async def health(engine: Live) -> Response:
     """Whether the engine lives. 503 when it has stopped itself because of a fault inside. Asks no actor."""
     return answer({"status": "ok"}) if engine.state != "failed" else answer({"status": "failed"}, 503)
 
 
-@router.get("/ready", response_model=shapes.Ready, responses=problems())
+@router.get("/ready", response_model=shapes.Ready, responses={**problems(), 503: {"model": shapes.Ready}})
 async def ready(engine: Live) -> Response:
     """Whether it accepts events: 503 while it starts, stops or has failed. Asks no actor."""
     state = engine.state
@@ -61,17 +58,7 @@ def agents(engine: Live) -> Response:
     return answer({"items": engine.agents()})
 
 
-@router.get("/definitions", response_model=shapes.Workflows, responses=problems())
-async def definitions(engine: Live) -> Response:
-    """Every workflow that is loaded."""
-    return answer({"items": plain.definitions(engine.definitions)})
-
-
-@router.get("/definitions/{workflow}", response_model=shapes.Workflow, responses=problems(404))
-async def definition(workflow: str, engine: Live) -> Response:
-    """One workflow with its tasks and what each waits for."""
-    known = engine.definitions.workflows
-    found = known.get(WorkflowId(workflow))
-    if found is None:
-        raise NotFoundError(f"no workflow '{workflow}'{did_you_mean(workflow, [str(id) for id in known])}")
-    return answer(plain.workflow(found))
+@router.get("/settings", response_model=shapes.Settings, responses=problems())
+def settings(engine: Live) -> Response:
+    """Every setting, its default, and where its value comes from."""
+    return answer({"items": engine.settings_sources()})

@@ -1,9 +1,12 @@
-"""Changing what the engine does: cancel, reprioritise, pause, resume."""
+"""Changing what the engine does: cancel, reprioritise, pause, drain; and what it could not accept."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Path, Request, Response
+
+from actors import plain
 from actors.server.answers import Live, answer, done, problems
 from actors.server.routes.instances import Timeout
 from actors.server.shapes import answers as shapes
@@ -38,6 +41,42 @@ def pause(what: asked.OfWorkflow, engine: Live) -> Response:
 def resume(what: asked.OfWorkflow, engine: Live) -> Response:
     """Undo pause."""
     engine.resume(what.workflow)
+    return done()
+
+
+@router.post("/agents/{name}/drain", response_model=shapes.Done, responses=problems(404))
+def drain(name: str, engine: Live) -> Response:
+    """Give this agent no new work; what it runs goes on. It is ``draining``, then ``drained``."""
+    engine.drain(name)
+    return done()
+
+
+@router.post("/agents/{name}/undrain", response_model=shapes.Done, responses=problems(404))
+def undrain(name: str, engine: Live) -> Response:
+    """Give it work again."""
+    engine.undrain(name)
+    return done()
+
+
+@router.get("/dead-letters", response_model=shapes.DeadLetters, responses=problems())
+def dead_letters(engine: Live) -> Response:
+    """Events that could not be accepted after all, the newest 1,000, oldest first."""
+    return answer({"items": [dict(letter) for letter in engine.dead_letters()]})
+
+
+Letter = Annotated[int, Path(ge=0, le=2**63 - 1)]
+
+
+@router.post("/dead-letters/{id}/retry", status_code=202, response_model=shapes.Receipt, responses=problems(404, 409))
+def retry_dead_letter(id: Letter, engine: Live) -> Response:
+    """Act on its event again; the letter goes when that is accepted."""
+    return answer(plain.receipt(engine.retry_dead_letter(id)), 202)
+
+
+@router.delete("/dead-letters/{id}", response_model=shapes.Done, responses=problems(404))
+def drop_dead_letter(id: Letter, engine: Live) -> Response:
+    """Keep it no longer."""
+    engine.drop_dead_letter(id)
     return done()
 
 

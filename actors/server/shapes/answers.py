@@ -57,6 +57,10 @@ class Version(Answer):
     started_at: Seconds
 
 
+class LoginLink(Answer):
+    url: str
+
+
 class ErrorText(Answer):
     type: str
     message: str
@@ -113,6 +117,16 @@ class TaskAlone(Task):
     entity_id: str
 
 
+class Event(Answer):
+    type: str
+    entity_id: str
+    priority: Level | None
+    data: Any
+    timestamp: float | None
+    valid_for_ms: int | None
+    id: str | None
+
+
 class InstanceHead(Answer):
     id: str
     workflow: str
@@ -122,6 +136,8 @@ class InstanceHead(Answer):
     created_at: Seconds
     completed_at: Seconds | None
     merged: int = Field(description="how many events it stands for")
+    event: Event | None = Field(description="the newest that it acts on; null: the state table or a person started it")
+    params: dict[str, Any] | None = Field(description="of a start by hand: they override each task's")
     version: str | None = Field(description="the hash of the definitions it runs by")
     retry_of: str | None = Field(description="the instance that this one repeats")
     retried_by: str | None = Field(description="the instance that repeats this one")
@@ -265,3 +281,98 @@ class Workflow(WorkflowHead):
 
 class Workflows(Answer):
     items: list[WorkflowHead]
+
+
+class Actor(Answer):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    state: str = Field(description="idle, busy, stopping, halted or taken out")
+    inbox_depth: int
+    handled: int = Field(description="messages dealt with")
+    oldest_waiting_ms: Ms
+    restarts: int
+    generation: int
+    dead_letters: int = Field(description="messages that nobody read")
+
+
+class Actors(Answer):
+    items: list[Actor]
+
+
+class MessageField(Answer):
+    name: str
+    type: str = Field(description="in words")
+    required: bool
+    default: Any
+    choices: list[Any]
+    fields: list[MessageField] = Field(description="of the object, or of each in the list, that it holds")
+
+
+class Message(Answer):
+    name: str
+    doc: str
+    unsafe: bool = Field(description="it could forge an outcome, and takes unsafe to be sent")
+    answers: bool
+    fields: list[MessageField]
+
+
+class Protocol(Answer):
+    items: list[Message]
+
+
+class Sent(Answer):
+    ok: bool
+    answer: Any = Field(description="null for a message that has no answer")
+
+
+class Setting(Answer):
+    name: str
+    value: Any
+    default: Any
+    source: str = Field(description="default, FILE:LINE, or argument for what the program gave")
+
+
+class Settings(Answer):
+    items: list[Setting]
+
+
+class DeadLetter(Answer):
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    at: Seconds
+    kind: str = Field(description="rejected, or quarantined: it crashed the engine")
+    why: str
+    event: dict[str, Any] | None
+    retryable: bool
+
+
+class DeadLetters(Answer):
+    items: list[DeadLetter]
+
+
+class DefinitionFault(Answer):
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+
+class Validated(Answer):
+    valid: bool
+    faults: list[DefinitionFault]
+
+
+class Reloaded(Answer):
+    """What has changed: workflows by id, settings by name."""
+
+    version: str
+    previous: str
+    added: list[str]
+    changed: list[str]
+    removed: list[str] = Field(description="they start no more; their instances go on")
+    code_changed: bool = Field(description="actions' files are others")
+    settings: list[str] = Field(description="in force from now on")
+    at_next_start: list[str] = Field(description="changed as well, and taken only when an engine starts")

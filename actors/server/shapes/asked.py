@@ -13,6 +13,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from actors.admission import MAX_ID, MAX_PRIORITY
 
 Id = Annotated[str, Field(min_length=1, max_length=2 * MAX_ID)]
+FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\.(yaml|yml|json|py)$"
+"""What may become the name of a file: nothing that leads elsewhere."""
 Priority = Annotated[int, Field(ge=0, le=MAX_PRIORITY, strict=True)]
 """An instance's id is longer than an entity's, which it holds."""
 
@@ -64,3 +66,17 @@ class OfWorkflow(Asked):
 
 class OutcomeToSay(Asked):
     outcome: str = Field(description="completed, failed, retry or cancelled")
+
+
+class MessageToSend(Asked):
+    message: Id = Field(description="its name in the actor's protocol")
+    fields: dict[str, Any] = Field(default_factory=dict)
+    unsafe: bool = Field(default=False, description="send it also if it could forge an outcome; that is logged")
+
+
+class FilesToValidate(Asked):
+    """A definitions folder as text."""
+
+    files: dict[Annotated[str, Field(pattern=FILE_NAME)], str] = Field(
+        min_length=1, max_length=200, description="by name: *.yaml, *.yml, *.json, *.py; no folders"
+    )

@@ -1,0 +1,67 @@
+"""Definitions: what is loaded, whether others would do, and loading them anew."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from actors import plain
+from actors.errors import NotFoundError, RefusedError
+from actors.model import WorkflowId
+from actors.server.answers import Live, answer, problems
+from actors.server.shapes import answers as shapes
+from actors.server.shapes import asked
+from actors.words import did_you_mean
+
+router = APIRouter(prefix="/definitions", tags=["definitions"])
+
+
+@router.get("", response_model=shapes.Workflows, responses=problems())
+async def definitions(engine: Live) -> Response:
+    """Every workflow that is loaded."""
+    return answer({"items": plain.definitions(engine.definitions)})
+
+
+@router.get("/{workflow}", response_model=shapes.Workflow, responses=problems(404))
+async def definition(workflow: str, engine: Live) -> Response:
+    """One workflow with its tasks and what each waits for."""
+    known = engine.definitions.workflows
+    found = known.get(WorkflowId(workflow))
+    if found is None:
+        raise NotFoundError(f"no workflow '{workflow}'{did_you_mean(workflow, [str(id) for id in known])}")
+    return answer(plain.workflow(found))
+
+
+@router.post("/validate", response_model=shapes.Validated, responses=problems())
+def validate(given: asked.FilesToValidate) -> Response:
+    """Check definitions, a folder's files by name, without loading them: every fault with its line and column.
+
+    Python files are parsed to know which actions there are, and not run.
+    """
+    from actors.definitions import validate as find_faults
+
+    with tempfile.TemporaryDirectory(prefix="engine-validate-") as folder:
+        for name, text in given.files.items():
+            Path(folder, name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        faults = [asdict(fault) for fault in find_faults(folder)]
+    for fault in faults:
+        fault["file"] = fault["file"].removeprefix(folder).lstrip("/")
+        fault["message"] = fault["message"].replace(folder, ".")
+    return answer({"valid": not faults, "faults": faults})
+
+
+@router.post("/reload", response_model=shapes.Reloaded, responses=problems(409))
+def reload(engine: Live) -> Response:
+    """Load the definitions folder anew; instances there are go on by what they began with.
+
+    Definitions with faults are refused whole (400, code ``definitions``), and the old stay in force.
+    """
+    load_anew: Callable[[], Any] | None = getattr(engine, "reload", None)
+    if load_anew is None:
+        raise RefusedError("this engine cannot load definitions anew; start it again")
+    return answer(plain.reloaded(load_anew()))
