@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import length_hint
 from typing import Any, final
 
@@ -240,7 +240,11 @@ class LogicActor(pykka.ThreadingActor):
 
     def passed_over(self, effect: Effect, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))[-8000:]
-        logger().error("effect failed", actor=self.name, effect=brief(effect), traceback=trace)
+        logger().error("effect failed", actor=self.name, effect=brief(effect), traceback=trace, **self.about())
+
+    def about(self) -> Mapping[str, Any]:
+        """Fields for log lines: what it is at, as far as that is one attempt."""
+        return {}
 
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None:
         """Called at each crash, before the next logic is made."""

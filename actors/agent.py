@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from actors.actor import LogicActor, TooManyCrashes
 from actors.benches import Benches
 from actors.effects import Abandon, Credit, Effect, Interrupt, Kill, Probe, Resume, Send, Start, Suspend
 from actors.ledger import REMEMBERED, Ledger, Remains
+from actors.log import about
 from actors.logic.reaping import Death
 from actors.messages import ActionEnded, ActionProbed, EndTaken
 from actors.model import ErrorInfo, Job, Outcome, OutcomeKind
@@ -61,6 +62,10 @@ class AgentActor(LogicActor):
         self.seat.taken_out = True
         if self._death is not None:
             self._death = replace(self._death, final=True)
+
+    def about(self) -> Mapping[str, Any]:
+        job = self._ledger.runs
+        return {"agent": self.name, **(about(job) if job is not None else {})}
 
     def note(self, message: EndTaken) -> None:
         self._ledger.confirmed(message)

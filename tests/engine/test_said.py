@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_lines_of_every_runner_carry_instance_task_attempt_entity_and_agent(line
 
 
 @pytest.fixture
-def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
+def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[list[str], str]]:
     def run_one(*, takes_output: bool) -> tuple[list[str], str]:
         flows = folder(tmp_path / "flows", workflows=TASKS, actions=ACTIONS)
         said: list[str] = []
@@ -111,7 +112,9 @@ def told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
     return run_one
 
 
-def test_embedded_what_is_printed_goes_where_the_program_s_own_output_goes(told: Any) -> None:
+def test_embedded_what_is_printed_goes_where_the_program_s_own_output_goes(
+    told: Callable[..., tuple[list[str], str]],
+) -> None:
     said, out = told(takes_output=False)
 
     assert "mine: by logging 7" in said
@@ -119,8 +122,31 @@ def test_embedded_what_is_printed_goes_where_the_program_s_own_output_goes(told:
     assert "by print\n" in out
 
 
-def test_an_engine_that_has_its_program_to_itself_takes_what_is_printed(told: Any) -> None:
+def test_an_engine_that_has_its_program_to_itself_takes_what_is_printed(
+    told: Callable[..., tuple[list[str], str]],
+) -> None:
     said, out = told(takes_output=True)
 
     assert "by print" in said
     assert out == ""
+
+
+def test_the_engine_s_own_lines_about_an_attempt_carry_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr("actors.runners.threads.ThreadRunner.start", broken)
+    flow = {"id": "flow", "tasks": [{"id": "t", "action": "act", "isolation": "thread"}]}
+    with Engine(flow, agents=1, actions={"act": lambda ctx: None}) as running:
+        id = running.publish(Event("DATA_READY", "E")).instances[0]
+        failed = running.wait(id, 20)
+
+    assert failed is not None
+    fields = [
+        record.__dict__["engine_fields"] for record in caplog.records if record.message.startswith("effect failed")
+    ]
+    assert {name: fields[0][name] for name in ("instance", "task", "attempt", "entity", "agent")} == {
+        "instance": id, "task": failed.tasks[0].id, "attempt": 1, "entity": "E", "agent": "agent_0",
+    }  # fmt: skip
