@@ -14,7 +14,8 @@ def summarise(router: Mapping[str, Any], keeper: Mapping[str, Any], scheduler: M
     ``latency_ms`` is from a preemption's request to the urgent action's first line, over the
     newest 1,000: ``median`` and ``p99``, None where there was none. ``ran_ms`` is what all ended
     attempts ran, ``wasted_ms`` how much of it was lost since a checkpoint because they were
-    stopped or lost, ``wasted_by`` and ``cut_short`` that and their number by why.
+    stopped or lost, ``wasted_by`` and ``cut_short`` that and their number by why. ``timings`` are waits,
+    runs and preemptions in classes, as ``logic.timings`` counts them.
     """
     samples = scheduler["preemption_latency_ns"]
     return {
@@ -31,6 +32,7 @@ def summarise(router: Mapping[str, Any], keeper: Mapping[str, Any], scheduler: M
         "ran_ms": keeper["ran_ms"],
         "wasted_ms": keeper["wasted_ms"],
         "wasted_by": keeper["wasted_by"],
+        "timings": scheduler["timings"],
     }
 
 

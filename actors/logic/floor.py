@@ -14,6 +14,7 @@ from actors.logic.aging import Aging
 from actors.logic.fleet import Agent, Fleet, Running
 from actors.logic.ready import BLOCKED, ReadyLine, Waiting
 from actors.logic.succession import Succession
+from actors.logic.timings import Timings
 from actors.messages import (
     AttemptAssigned,
     AttemptClosed,
@@ -74,6 +75,7 @@ class Floor:
         """Attempts whose end the keeper has not recorded yet, and the agent that is held for it."""
         self.suspended = 0
         self.preemptions = 0
+        self.timings = Timings()
         self.effects: list[Effect] = []
         self.no_room: list[Running] = []
         """Attempts that could only be suspended, and there was no room."""
@@ -101,6 +103,7 @@ class Floor:
         if agent.reserved_for is not None:  # It became free, and something more important came first.
             self.unreserve(agent.reserved_for)
         self.line.remove(waiting)
+        self.timings.started(waiting.priority, waiting.since, now)
         running = self.seat(waiting, agent, now)
         waiting.place = place or waiting.place  # The one that it had while its agent was being freed.
         resumed = waiting.home is not None
@@ -211,6 +214,7 @@ class Floor:
             self.no_room.append(victim)
             return
         self.preemptions += 1
+        self.timings.preempts(victim.waiting.priority, waiting.priority)
         self.stop(victim, StopReason.PREEMPT)
         victim.preempted_by = waiting
         self.reserve(waiting, victim.agent, now)

@@ -38,12 +38,14 @@ class Reports:
         running = floor.current(report.agent, report.incarnation, attempt)
         if running is not None:
             self._measure(running, outcome)
+            floor.timings.ended(outcome, reason)
             floor.close(running, outcome, reason)
             floor.free(running)
             return
         floor.tell(report.agent, EndTaken(attempt))
         aside = floor.set_aside.pop(attempt, None)
         if aside is not None:
+            floor.timings.ended(outcome, reason or aside.stopping)
             # Fenced: it was given up. What it returned late is kept, but does not count.
             if outcome.kind is OutcomeKind.COMPLETED:
                 outcome = Outcome(
@@ -174,6 +176,7 @@ class Reports:
     def _measure(self, running: Running, outcome: Outcome) -> None:
         if running.reserved_at and outcome.began is not None:
             self.latencies.append(outcome.began - running.reserved_at)
+            self._floor.timings.urgent.add(max(0, outcome.began - running.reserved_at))
 
 
 def _lost(outcome: Outcome) -> Outcome:

@@ -235,4 +235,5 @@ class Scheduling:
             },
             "preemptions": floor.preemptions,
             "preemption_latency_ns": sorted(self._reports.latencies),
+            "timings": floor.timings.shown(),
         }

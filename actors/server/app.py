@@ -11,7 +11,18 @@ from actors import __version__
 from actors.engine import Engine
 from actors.server.access import Access
 from actors.server.problems import answer_errors
-from actors.server.routes import changes, definitions, entities, events, insight, instances, login, state, steering
+from actors.server.routes import (
+    changes,
+    definitions,
+    entities,
+    events,
+    insight,
+    instances,
+    login,
+    metrics,
+    state,
+    steering,
+)
 from actors.server.stream import Changes
 from actors.server.tapping import Tapping
 from actors.server.waits import Waits
@@ -48,6 +59,7 @@ def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     app.include_router(login.router)
+    app.include_router(metrics.router)
     made = app.openapi
 
     def openapi() -> dict[str, Any]:

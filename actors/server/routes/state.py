@@ -13,13 +13,13 @@ from actors.server.shapes import answers as shapes
 router = APIRouter(tags=["state"])
 
 
-@router.get("/health", response_model=shapes.Health, responses=problems())
+@router.get("/health", response_model=shapes.Health, responses={**problems(), 503: {"model": shapes.Health}})
 async def health(engine: Live) -> Response:
     """Whether the engine lives. 503 when it has stopped itself because of a fault inside. Asks no actor."""
     return answer({"status": "ok"}) if engine.state != "failed" else answer({"status": "failed"}, 503)
 
 
-@router.get("/ready", response_model=shapes.Ready, responses=problems())
+@router.get("/ready", response_model=shapes.Ready, responses={**problems(), 503: {"model": shapes.Ready}})
 async def ready(engine: Live) -> Response:
     """Whether it accepts events: 503 while it starts, stops or has failed. Asks no actor."""
     state = engine.state
