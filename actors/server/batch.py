@@ -146,7 +146,7 @@ class Batch:
         """Publish; return what found the line full, for another try, and the answers to the rest."""
         parsed: list[tuple[int, Event | Error]] = []
         for number, line in numbered:
-            parsed.append((number, self._parse(line)))  # noqa: PERF401 - it lets others run in between
+            parsed.append((number, self._parse(line)))
             if len(parsed) % STRETCH == 0:
                 time.sleep(0)
         left: list[tuple[int, Event | Error]] = []
