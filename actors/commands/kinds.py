@@ -48,6 +48,9 @@ def word_of(value: str) -> Word:
 class OneOf(click.Choice[str]):
     """One of some words, with a suggestion."""
 
+    def __init__(self, choices: Sequence[str]) -> None:
+        super().__init__([str(choice) for choice in choices])  # A member of an enumeration would go by its name.
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value not in self.choices:
             known = [str(choice) for choice in self.choices]

@@ -110,7 +110,6 @@ def tap(engine: Client, out: Output, actor: str, count: int | None) -> None:
 
 
 def _line(message: Row) -> str:
-    if skipped := message.get("skipped"):
-        return f"({skipped} messages left out)"
+    left_out = f"({message['skipped']} left out before this)  " if message.get("skipped") else ""
     fields = " ".join(f"{name}={text_of(value)}" for name, value in (message.get("fields") or {}).items())
-    return f"{utc_text(message['at'])}  {message.get('message')}  {fields}".rstrip()
+    return f"{utc_text(message['at'])}  {left_out}{message['message']}  {fields}".rstrip()

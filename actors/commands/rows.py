@@ -7,6 +7,10 @@ from typing import Any
 
 from actors.commands.output import Row
 from actors.log import utc_text
+from actors.tables import text_of
+
+MAX_VALUE = 60
+"""Characters of a setting's value."""
 
 
 def entity_row(entity: Row) -> Row:
@@ -63,7 +67,9 @@ def agent_row(agent: Row) -> Row:
 
 
 def setting_row(setting: Row) -> Row:
-    return _of(setting, ("name", "value", "source"))
+    shown = text_of(setting["value"])
+    shown = shown if len(shown) <= MAX_VALUE else f"{shown[: MAX_VALUE - 1]}…"
+    return {"name": setting["name"], "value": shown, "source": setting["source"]}
 
 
 def dead_row(letter: Row) -> Row:

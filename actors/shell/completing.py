@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem, ShellComplete
 
 from actors.commands.face import Face
 from actors.commands.kinds import Typed
-from actors.commands.tree import tree
+from actors.commands.tree import COMMANDS, tree
 from actors.errors import RequestError
 from actors.shell.running import LEAVE
 from actors.words import split
@@ -35,6 +35,8 @@ def offers(face: Face, line: str) -> tuple[str, list[Offer]]:
         return begun, []  # Inside quotes or JSON there is nothing to offer.
     fresh = line[: len(line) - len(begun)].rstrip().endswith(";")
     words = [str(Typed.of(word)) for word in before[-1]] if before and not fresh else []
+    if words and words[0] not in COMMANDS:
+        return begun, []
     return begun, list(_offers(face, words, begun))
 
 

@@ -31,6 +31,7 @@ PARTS = {
     "api.pages": ("api", "pages"),
     "memory.million": ("memory", "million"),
     "memory.backlog": ("memory", "backlog"),
+    "commands": ("commands", "commands"),
     "dispatch": ("dispatch", "behind_a_backlog"),
     "dispatch.logic": ("dispatch", "logic_alone"),
 }

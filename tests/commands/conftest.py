@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from actors import Engine, cli
+from actors import Engine, Event, RefusedError, cli
 from actors.doors import Doors
 
 DEFINITIONS: dict[str, Any] = {
@@ -17,9 +20,15 @@ DEFINITIONS: dict[str, Any] = {
         "flow": {
             "tasks": [{"id": "first", "action": "first"}, {"id": "last", "action": "first", "depends_on": ["first"]}]
         },
+        "order": {
+            "trigger": "manual",
+            "tasks": [
+                {"id": "send", "action": "held", "timeout": 30, "delivery": "at_most_once", "preemptible": False}
+            ],
+        },
         "slow": {"trigger": "manual", "tasks": [{"id": "held", "action": "held", "timeout": 60_000}]},
     },
-    "settings": {"agents": 2},
+    "settings": {"agents": 2, "on_unknown_entity": "reject"},
 }
 
 
@@ -46,6 +55,42 @@ class CommandLine:
         status = cli.run([*arguments, "--data-dir", str(self.data)])
         out, err = self._capture.readouterr()
         return Printed(status, out, err)
+
+    @contextmanager
+    def prepared_for(self, line: str) -> Iterator[None]:
+        """Have there be what the command is to show, and take it away afterwards."""
+        if line == "queues":
+            self.engine.pause("slow")
+            self.engine.put_entity("D", phase="idle")
+            waiting = self.engine.run("slow", "D").instances[0]
+            yield
+            self.engine.cancel(waiting)
+            self.engine.resume("slow")
+        elif line == "dead":
+            with contextlib.suppress(RefusedError):
+                self.engine.publish(Event("DATA_READY", "nobody"))
+            yield
+        elif line.startswith("tap"):
+            # An engine at rest takes no messages; this has its router take some.
+            over = threading.Event()
+            asker = threading.Thread(target=self._ask_until, args=(over,))
+            asker.start()
+            yield
+            over.set()
+            asker.join(5)
+        else:
+            yield
+
+    def _ask_until(self, over: threading.Event) -> None:
+        while not over.wait(0.02):
+            self.engine.stats()
+
+    def unknown_task(self) -> str:
+        """A task whose outcome nobody knows."""
+        self.engine.put_entity("U", phase="idle")
+        ended = self.engine.wait(self.engine.run("order", "U"), 20)
+        assert ended is not None
+        return ended.tasks[0].id
 
 
 @pytest.fixture

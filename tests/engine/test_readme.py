@@ -199,9 +199,8 @@ def test_every_option_status_and_shell_command_is_named(text: str) -> None:
     assert set(map(int, re.findall(r"\d+", line[1]))) == set(Status)
     listed = re.search(r"^(?:命令有|The commands are) (.*?)(?:。|\.)", text, flags=MANY)
     assert listed is not None
-    assert quoted(listed[1].replace("\n", " ")) == [name for name, place in COMMANDS.items() if place.in_shell] + [
-        "quit"
-    ]
+    in_shell = [name for name, place in COMMANDS.items() if place.in_shell]
+    assert quoted(listed[1].replace("\n", " ")) == [*in_shell, "quit"]
 
 
 def test_every_path_in_it_is_there() -> None:

@@ -1,18 +1,15 @@
-"""Shells as processes: a script's end and status, and a person at a terminal."""
+"""Shells as processes: what a script does, how it ends, and with which status."""
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.engine.command_line import COMMAND, engine, environment, folder
+from tests.engine.command_line import Running, engine, folder
 
 WORKFLOW = """
 id: w
@@ -83,82 +80,83 @@ def test_a_script_in_another_encoding_is_told_and_harmless(definitions: Path) ->
     assert "completed 0" in ended.stdout.splitlines()[-1]
 
 
-class Terminal:
-    """A person at a terminal: types, and reads the screen."""
-
-    def __init__(self, *arguments: str | Path) -> None:
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env=environment({"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}),
-        )  # fmt: skip
-        os.close(theirs)
-        self._screen = ""
-        self._changed = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._ours, 65_536)
-            except OSError:  # the other end is closed
-                return
-            with self._changed:
-                self._screen += data.decode("utf-8", "replace")
-                self._changed.notify_all()
-
-    def type(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def wait_for(self, text: str) -> None:
-        """Wait until it is on the screen, after what was waited for before."""
-        with self._changed:
-            found = self._changed.wait_for(lambda: text in self._screen, timeout=20)
-            assert found, f"{text!r} is not on the screen:\n{self._screen}"
-            self._screen = self._screen.split(text, 1)[1]
-
-    def end(self) -> int:
-        status = self.process.wait(20)
-        self._reader.join(5)
-        return status
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait(5)
-        self._reader.join(5)
-        os.close(self._ours)
+# --- attached to an engine of another process ----------------------------------------------------
 
 
 @pytest.fixture
-def terminal(definitions: Path) -> Iterator[Terminal]:
-    terminal = Terminal("start", "--no-http", "--shell", "--lang", "en", "--definitions", definitions)
-    yield terminal
-    terminal.close()
+def attached(definitions: Path) -> Iterator[tuple[Running, Path]]:
+    with Running("start", "--no-http", "--lang", "en", "--definitions", definitions) as running:
+        running.wait_for("control API:")
+        yield running, definitions
+        running.signal(signal.SIGTERM)
+        assert running.end() == 0
 
 
-def test_at_a_terminal_tab_completes_ctrl_c_drops_the_line_and_ctrl_d_leaves(terminal: Terminal) -> None:
-    terminal.wait_for("engine>")
-    terminal.type("inj\t")
-    terminal.wait_for("ect")
-    terminal.type(" DATA_R\t")
-    terminal.wait_for("EADY")
-    terminal.type(" 000003 priority=0\r")
-    terminal.wait_for("accepted ")
-    terminal.wait_for("task completed: last_000003")
-    terminal.type("injekt\x03")
-    terminal.type("injekt\r")
-    terminal.wait_for("no command 'injekt'")
-    terminal.wait_for("engine>")
-    terminal.type("\x04")
-    terminal.wait_for("workflow engine stopped: completed 1")
+def test_a_script_on_a_running_engine_does_its_lines_and_leaves_it_running(attached: tuple[Running, Path]) -> None:
+    _, definitions = attached
+    script = "# a comment\ninject DATA_READY 000003 id=e1; wait 10\nruns -o name\n"
 
-    assert terminal.end() == 0
+    ended = engine("shell", "--definitions", definitions, stdin=script)
+
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[0].startswith("accepted e1: w_000003_")
+    assert ended.stdout.splitlines()[1].startswith("w_000003_")
+    assert ended.stderr == "idle\n"
+    assert engine("shell", "-c", "show 000003; quit; injekt", "--definitions", definitions).returncode == 0
+    assert engine("stats", "--definitions", definitions).returncode == 0
 
 
-def test_a_signal_ends_the_prompt_too(terminal: Terminal) -> None:
-    terminal.wait_for("engine>")
-    terminal.process.send_signal(signal.SIGTERM)
-    terminal.wait_for("workflow engine stopped: completed 0")
+@pytest.mark.parametrize(
+    ("script", "status", "line"),
+    [
+        ("injekt", 2, 1),
+        ("\nshow nobody\ninjekt", 5, 2),
+        ("put A phase=x\npause nothing", 5, 2),
+        ("put A phase=x; retry nothing", 5, 1),
+        ("inject TASK_COMPLETED A", 2, 1),
+        ("run w A\nwait 0.01", 124, 2),
+        ("run w A --timeout 0.01", 124, 1),
+    ],
+)
+def test_a_script_ends_with_the_status_of_its_first_error(
+    attached: tuple[Running, Path], script: str, status: int, line: int
+) -> None:
+    _, definitions = attached
 
-    assert terminal.end() == 0
+    ended = engine("shell", "--definitions", definitions, stdin=script)
+    given = engine("shell", "-c", script, "--definitions", definitions)
+
+    for each in (ended, given):
+        assert each.returncode == status
+        assert [told.split(":")[0] for told in complaints(each)] == [f"line {line}"]
+
+
+def test_what_is_no_text_or_far_too_long_is_told_in_one_line(attached: tuple[Running, Path]) -> None:
+    _, definitions = attached
+    script = b"put 1 name=\xcd\xf2\nshow \x00\x1b[2J\n" + b"x" * 10_000_000 + b"\nput A phase=x\n"
+
+    ended = engine("shell", "--keep-going", "--definitions", definitions, stdin=script)
+
+    assert ended.returncode == 2
+    told = complaints(ended)
+    assert [line.split(":")[0] for line in told] == ["line 1", "line 2", "line 3"]
+    assert all(line.isprintable() and len(line) < 300 for line in told)
+    assert "A" in engine("entities", "-o", "name", "--definitions", definitions).stdout
+
+
+def test_every_command_of_the_shell_is_one_of_the_command_line(attached: tuple[Running, Path]) -> None:
+    _, definitions = attached
+    for command, status in (("inject DATA_READY B id=e2", 0), ("wait 10", 0), ("wait 0", 0), ("show nobody", 5)):
+        assert engine(*command.split(), "--definitions", definitions).returncode == status
+    found = engine("runs", "-o", "name", "--definitions", definitions)
+    assert found.stdout.startswith("w_B_")
+
+
+def test_an_engine_that_is_not_there_is_status_6_and_one_line_with_the_cure(definitions: Path) -> None:
+    for arguments in (["shell"], ["shell", "-c", "stats"], ["stats"], ["inject", "X", "1"], ["top"]):
+        ended = engine(*arguments, "--definitions", definitions)
+
+        assert ended.returncode == 6
+        assert ended.stdout == ""
+        assert len(ended.stderr.splitlines()) == 1
+        assert "engine start" in ended.stderr
