@@ -94,6 +94,27 @@ def test_wrong_usage_exits_2_and_names_the_cure(arguments: list[str], told: str)
     assert ended.stdout == ""
 
 
+def test_a_command_to_a_running_engine_loads_no_more_than_it_needs() -> None:
+    code = (
+        "import sys; from actors.cli import run; run(['inject', 'X', '1', 'a=1', '--data-dir', '/nowhere']);"
+        "print({'structlog', 'pykka', 'pydantic', 'asyncio', 'rich', 'prompt_toolkit', 'httpx', 'actors.model'}"
+        " & set(sys.modules))"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        timeout=20,
+        check=True,
+    )
+
+    assert "no engine runs in /nowhere" in ended.stderr
+    assert ended.stdout.splitlines()[-1] == "set()"
+
+
 def test_a_valid_folder_validates(tmp_path: Path) -> None:
     ended = engine("validate", folder(tmp_path / "d", workflows=FINE, actions=ACTIONS), "definitions/trading")
 

@@ -45,7 +45,7 @@ class Terminal:
         )
         self.screen = pyte.Screen(160, 40)
         # A terminal says where its cursor is when it is asked; without that there is no toolbar.
-        self.screen.write_process_input = self.child.send
+        setattr(self.screen, "write_process_input", self.child.send)  # noqa: B010 - mypy takes it for a fault
         self._painter = pyte.Stream(self.screen)
         self.child.logfile_read = self
         self.child.delaybeforesend = None
@@ -242,3 +242,37 @@ def test_a_shell_outlives_its_engine_and_says_that_it_is_gone(definitions: Path)
             assert shell.leave() == 0
         finally:
             shell.close()
+
+
+def test_a_signal_leaves_the_terminal_as_it_was_found(attached: Terminal) -> None:
+    attached.child.kill(signal.SIGTERM)
+
+    assert attached.end() == 0
+
+
+def test_top_stays_in_place_until_ctrl_c(running: Running, definitions: Path) -> None:
+    engine("put", "A", "phase=idle", "--definitions", definitions)
+    engine("run", "long", "A", "--definitions", definitions)
+    top = Terminal("top", "--every", "0.2", "--definitions", definitions)
+    try:
+        top.show("held_A_")
+        top.show("events/s")
+        top.show("latest preemptions: none")
+        top.type(CTRL_C)
+        assert top.end() == 130
+    finally:
+        top.close()
+
+
+def test_a_table_at_a_terminal_has_colours_and_the_same_columns(running: Running, definitions: Path) -> None:
+    engine("put", "A", "name=招商银行", "phase=idle", "status=failed", "--definitions", definitions)
+    for options, coloured in (((), True), (("--plain",), False)):
+        table = Terminal("entities", *options, "--definitions", definitions)
+        try:
+            table.show("招 商 银 行")  # On the screen each of these takes two places.
+            assert table.end() == 0
+            assert (
+                any(cell.fg == "red" for line in table.screen.buffer.values() for cell in line.values())
+            ) is coloured
+        finally:
+            table.close()
