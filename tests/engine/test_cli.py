@@ -204,6 +204,20 @@ def test_a_missing_extra_is_one_sentence_with_the_command_and_status_3() -> None
     )
 
 
+def test_what_a_terminal_lacks_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'rich.table'", name="rich.table")
+
+    monkeypatch.setattr("actors.commands.tree.run_command", lacking)
+
+    assert cli.run(["top"]) == Status.MISSING_EXTRA
+    assert capsys.readouterr().err.startswith(
+        "'top' at a terminal needs the extra 'server' ('rich.table' is not installed)"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

@@ -180,12 +180,15 @@ def test_attached_it_shows_counts_below_and_changes_above_and_leaves_the_engine_
     attached: Terminal, running: Running, definitions: Path
 ) -> None:
     attached.show("P0 0 · P1 0 · P2 0 · agents 0/2 · preempted 0")
+    attached.type("show hel")
 
     engine("run", "long", "B", "--definitions", definitions)
 
     attached.show("task started: held_B_")
     attached.show("P0 0 · P1 0 · P2 0 · agents 1/2 · preempted 0")
-    attached.type(f"show held_{TAB}")
+    # What was typed is still there, below what was told meanwhile.
+    attached.show("engine> show hel")
+    attached.type(f"d_{TAB}")
     attached.show("engine> show held_B_")
     attached.type("\r")
     attached.show("running")
