@@ -89,7 +89,7 @@ def load_callables(
         for task in workflow.tasks
         if task.action is not None and task.isolation in (Isolation.THREAD, Isolation.ASYNC)
     }
-    modules = FolderModules(definitions.folder) if definitions.folder is not None else None
+    modules = FolderModules(definitions.folder, definitions.copy) if definitions.folder is not None else None
     found: dict[str, Callable[..., Any]] = {}
     faults: list[Fault] = []
     for name in sorted(here):

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import length_hint
 from typing import Any, final
 
 import pykka
 
+from actors.asks import ASKING
 from actors.brief import brief, parts
 from actors.effects import ClearTimer, Effect, Reply, Send, SetTimer
 from actors.errors import EngineError
 from actors.log import logger
 from actors.model import Instant
 from actors.repair import Logic, Stopped, feed_again, resume
-from actors.seat import ASKING, Pending, Remainder, Seat, Surroundings
+from actors.seat import Pending, Remainder, Seat, Surroundings
 
 PART_S = 0.0002
 """So much longer each part of a message in hand may take, an event or a task, before its step counts as hanging."""
@@ -224,7 +225,7 @@ class LogicActor(pykka.ThreadingActor):
 
     def note(self, message: Any) -> None:
         """Taken in: one of ``noted``."""
-        self.seat.asked(message)
+        self.seat.asks.took(message)
 
     # --- failing ---------------------------------------------------------------------------------
 
@@ -239,7 +240,11 @@ class LogicActor(pykka.ThreadingActor):
 
     def passed_over(self, effect: Effect, error: BaseException) -> None:
         trace = "".join(traceback.format_exception(error))[-8000:]
-        logger().error("effect failed", actor=self.name, effect=brief(effect), traceback=trace)
+        logger().error("effect failed", actor=self.name, effect=brief(effect), traceback=trace, **self.about())
+
+    def about(self) -> Mapping[str, Any]:
+        """Fields for log lines: what it is at, as far as that is one attempt."""
+        return {}
 
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None:
         """Called at each crash, before the next logic is made."""
@@ -314,12 +319,12 @@ class LogicActor(pykka.ThreadingActor):
 
     def _send(self, effect: Send) -> None:
         message = effect.message
-        if type(message) in ASKING and self.seat.open:
-            self.seat.open.pop(getattr(message, "reply"), None)  # noqa: B009 - all asking messages have it
+        if type(message) in ASKING:
+            self.seat.asks.handed_on(message)
         self.around.inboxes[effect.to].post(message)
 
     def _reply(self, effect: Reply) -> None:
-        self.seat.open.pop(effect.to, None)
+        self.seat.asks.answered(effect.to)
         self.around.desk.answer(effect.to, effect.value)
 
     def _set_timer(self, effect: SetTimer) -> None:

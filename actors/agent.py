@@ -8,16 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from actors.actor import LogicActor, TooManyCrashes
+from actors.benches import Benches
 from actors.effects import Abandon, Credit, Effect, Interrupt, Kill, Probe, Resume, Send, Start, Suspend
 from actors.ledger import REMEMBERED, Ledger, Remains
+from actors.log import about
 from actors.logic.reaping import Death
 from actors.messages import ActionEnded, ActionProbed, EndTaken
-from actors.model import ErrorInfo, Isolation, Job, Outcome, OutcomeKind
-from actors.ports import Runner
+from actors.model import ErrorInfo, Job, Outcome, OutcomeKind
 from actors.repair import Logic
 from actors.seat import Pending, Seat, Surroundings
-
-Runners = Mapping[Isolation, Runner]
 
 
 class AgentActor(LogicActor):
@@ -33,11 +32,10 @@ class AgentActor(LogicActor):
         seat: Seat,
         build: Callable[[Remains | None], Logic],
         around: Surroundings,
-        runners: Runners,
+        benches: Benches,
         ledger: Ledger,
     ) -> None:
-        self._by_isolation = runners
-        self._runners = tuple(dict.fromkeys(runners.values()))
+        self._benches = benches
         self._ledger = ledger
         self._build_from = build
         self._report = seat.inbox.post
@@ -64,6 +62,10 @@ class AgentActor(LogicActor):
         self.seat.taken_out = True
         if self._death is not None:
             self._death = replace(self._death, final=True)
+
+    def about(self) -> Mapping[str, Any]:
+        job = self._ledger.runs
+        return {"agent": self.name, **(about(job) if job is not None else {})}
 
     def note(self, message: EndTaken) -> None:
         self._ledger.confirmed(message)
@@ -98,36 +100,36 @@ class AgentActor(LogicActor):
 
     def _start(self, effect: Start) -> None:
         self._ledger.began(effect.job)
-        self._by_isolation[effect.job.task.isolation].start(effect.job, self._report)
+        self._benches.of(effect.job).start(effect.job, self._report)
 
     def _resume(self, effect: Resume) -> None:
         self._ledger.began(effect.job)
-        self._by_isolation[effect.job.task.isolation].resume(effect.job.attempt, self._report)
+        self._benches.of(effect.job).resume(effect.job.attempt, self._report)
 
     def _interrupt(self, effect: Interrupt) -> None:
-        for runner in self._runners:
+        for runner in self._benches.all:
             runner.interrupt(effect.attempt, effect.reason)
 
     def _kill(self, effect: Kill) -> None:
         self._ledger.killed(effect)
-        for runner in self._runners:
+        for runner in self._benches.all:
             runner.kill(effect.attempt)
 
     def _suspend(self, effect: Suspend) -> None:
-        for runner in self._runners:
+        for runner in self._benches.all:
             runner.suspend(effect.attempt)
 
     def _credit(self, effect: Credit) -> None:
-        for runner in self._runners:
+        for runner in self._benches.all:
             runner.credit(effect.attempt)
 
     def _abandon(self, effect: Abandon) -> None:
         self._ledger.abandoned(effect)
-        for runner in self._runners:
+        for runner in self._benches.all:
             runner.abandon(effect.attempt)
 
     def _probe(self, effect: Probe) -> None:
-        began = [runner.began(effect.attempt) for runner in self._runners]
+        began = [runner.began(effect.attempt) for runner in self._benches.all]
         known = next((instant for instant in began if instant is not None), None)
         self._report(ActionProbed(effect.attempt, known))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from queue import Empty
 from typing import Any
 
 from actors import admission
 from actors.actor import LogicActor
 from actors.agent import AgentActor
+from actors.benches import Benches, Runners
 from actors.bootstrap import first_batch, later_events
 from actors.clock import SystemClock, TimerThread
 from actors.desk import Desk
@@ -36,7 +37,7 @@ from actors.messages import (
     ScheduleEvents,
 )
 from actors.model import NOBODY, AgentName, Definitions, ReplyId
-from actors.ports import Store, Warmable
+from actors.ports import Runner, Store, Warmable
 from actors.router import RouterActor
 from actors.runners.building import build_runners
 from actors.scheduler import SchedulerActor
@@ -52,6 +53,10 @@ JOIN_S = 2.0
 """How long an actor or the subscribers' thread may take to end."""
 
 
+CLOSE_NS = 2_000_000_000
+"""How long the runners of a version that nothing is of any more may take to end."""
+
+
 class Assembly:
     """The running parts of one engine. Started once, stopped once."""
 
@@ -62,6 +67,8 @@ class Assembly:
         store_url: str | None,
         subscribers: Subscribers,
         bounds: Bounds | None = None,
+        *,
+        takes_output: bool = False,
     ) -> None:
         self.definitions = definitions
         self.name = f"engine-{uuid.uuid4().hex[:8]}"
@@ -74,7 +81,10 @@ class Assembly:
         self.failure: EngineFailed | None = None
         self._timers = TimerThread(f"{self.name}-timers")
         self._around = Surroundings(self.clock, self._timers, self.desk, fail=self._fail, check=self._check)
-        self._runners = build_runners(definitions, given, self.clock, self.name)
+        self._given = given
+        self._takes_output = takes_output
+        self.benches = Benches()
+        self.benches.add(definitions.version, self._runners_for(definitions))
         self.generations = Generations(definitions, self.calendar, store_id=self.store.id, run_id=short_unique())
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
@@ -84,9 +94,7 @@ class Assembly:
     def start(self) -> None:
         """Start every part; an action's module that cannot be imported is a ``DefinitionError``."""
         try:
-            for runner in dict.fromkeys(self._runners.values()):
-                if isinstance(runner, Warmable):
-                    runner.warm()
+            warm(self.benches.all)
             self._timers.start()
             self._subscribers.start(f"{self.name}-subscribers")
             self._start_actors()
@@ -113,7 +121,7 @@ class Assembly:
     def _agent(self, name: AgentName) -> Callable[[], LogicActor]:
         seat, ledger = Seat(name, self._around, self._bounds.agent), Ledger()
         return lambda: AgentActor(
-            seat, lambda remains: self.generations.working(name, remains), self._around, self._runners, ledger
+            seat, lambda remains: self.generations.working(name, remains), self._around, self.benches, ledger
         )
 
     def _begin(self) -> None:
@@ -125,6 +133,36 @@ class Assembly:
         if later:
             # A number, so that it counts as asked until the last is dealt with; nobody reads the answer.
             self.tell(ROUTER, ScheduleEvents(later, self.desk.open()[0]))
+
+    # --- versions of the definitions ---------------------------------------------------------------
+
+    def _runners_for(self, definitions: Definitions) -> Runners:
+        return build_runners(definitions, self._given, self.clock, self.name, takes_output=self._takes_output)
+
+    def add_version(self, definitions: Definitions) -> None:
+        """Get ready to run what is of this version. Raises ``DefinitionError`` for code that cannot be loaded."""
+        runners = self._runners_for(definitions)
+        each = tuple(dict.fromkeys(runners.values()))
+        try:
+            warm(each)
+        except BaseException:
+            self._close(each)
+            raise
+        self.benches.add(definitions.version, runners)
+        if self._stopping:  # Who closes the runners may not have seen these.
+            self._close(self.benches.remove(definitions.version))
+            raise EngineStopped("the engine is stopping; nothing was loaded")
+        self.generations.library[definitions.version] = definitions
+
+    def remove_version(self, version: str) -> None:
+        """Nothing of it runs, or ever will."""
+        self.generations.library.pop(version, None)
+        self._close(self.benches.remove(version))
+
+    def _close(self, runners: Iterable[Runner]) -> None:
+        for runner in runners:
+            for left in runner.close(self.clock.now() + CLOSE_NS):
+                logger().warning("a runner of older definitions is not closed", left=left)
 
     # --- messages from outside -------------------------------------------------------------------
 
@@ -191,7 +229,7 @@ class Assembly:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
         left: list[str] = []
-        for runner in dict.fromkeys(self._runners.values()):
+        for runner in self.benches.all:
             left += runner.close(deadline)
         left += self.supervisor.stop()
         self._timers.stop()
@@ -205,7 +243,8 @@ class Assembly:
 
     def _drain(self, grace: float) -> None:
         """Let the scheduler bring every attempt to an end; a harder stop may come meanwhile."""
-        longest = max((t.grace_ms for w in self.definitions.workflows.values() for t in w.tasks), default=100)
+        flows = [flow for known in list(self.generations.library.values()) for flow in known.workflows.values()]
+        longest = max((task.grace_ms for flow in flows for task in flow.tasks), default=100)
         limit = grace + (min(longest, 2_000) / 1000 + 0.5 if grace else 0.5)
         order = self.generations.order_stop(int(grace * 1000), self.clock.now())
         try:
@@ -219,3 +258,10 @@ class Assembly:
     def hurry(self) -> None:
         """While ``stop`` waits in another thread or below a signal handler: stop what runs now."""
         self.tell(SCHEDULER, self.generations.order_stop(0, self.clock.now()))
+
+
+def warm(runners: Iterable[Runner]) -> None:
+    """Have those that can get ready do so."""
+    for runner in runners:
+        if isinstance(runner, Warmable):
+            runner.warm()

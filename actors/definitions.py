@@ -19,17 +19,18 @@ Actions = Mapping[str, Callable[..., Any]]
 _NONE: Actions = MappingProxyType({})
 
 
-def load(path: str | Path, *, actions: Actions = _NONE) -> Definitions:
+def load(path: str | Path, *, actions: Actions = _NONE, shown: str | None = None) -> Definitions:
     """The definitions in a folder, or in one file of it.
 
     A folder holds ``engine.yaml`` (settings), workflows in ``*.yaml``, ``*.yml`` and ``*.json``, and
     Python files with actions; folders below it are not read, but for Python packages. A file
     is read together with the ``engine.yaml`` and the Python files beside it. ``actions`` are
-    functions by name, which win over the folder's. Raises ``DefinitionError`` with all faults.
+    functions by name, which win over the folder's; ``shown`` is what faults call the path.
+    Raises ``DefinitionError`` with all faults.
     """
     from actors.reading.folders import read_path
 
-    definitions, faults = read_path(path, actions)
+    definitions, faults = read_path(path, actions, shown)
     if definitions is None or faults:
         raise DefinitionError(faults)
     return definitions

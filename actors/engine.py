@@ -9,10 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from actors import admission
-from actors.definitions import load, parse, with_actions
 from actors.effects import KEEPER, ROUTER, SCHEDULER
 from actors.errors import Error, Overloaded, RefusedError
 from actors.handles import Handle
@@ -29,8 +28,9 @@ from actors.messages import (
 )
 from actors.model import NOBODY, Definitions, Entity, Event, Settings, WorkflowId
 from actors.operating import Operating
+from actors.reloading import Reloading, Source
 from actors.subscribers import Listener
-from actors.views import ChangeType, InstanceView, Receipt
+from actors.views import ChangeType, InstanceView, Receipt, Reloaded
 
 if TYPE_CHECKING:
     import pykka
@@ -41,12 +41,23 @@ PUBLISH_CHUNK = 256
 RETRY_AFTER_S = 0.05
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hosting:
+    """What an engine may do that has its program to itself."""
+
+    versions: Path | None = None
+    """A folder for copies of the definitions: every version is run from one, see ``reload``."""
+    takes_output: bool = False
+    """What actions in processes print is a log line of their attempt, as by ``ctx.log``."""
+
+
 class Engine(Operating):
     """A workflow engine in this process.
 
     ``definitions`` is a definitions folder's path, ``Definitions``, or a dict. ``agents`` (a
     number), ``store`` (a URL) and ``settings`` override what the definitions say; ``actions``
-    are functions by name. Use it as a context manager, or call ``start`` and ``stop``.
+    are functions by name; ``hosting`` is for a program that has nothing else to do. Use it as a
+    context manager, or call ``start`` and ``stop``.
 
     Raises ``DefinitionError`` with every fault, ``RequestError`` for a store it does not know.
     """
@@ -59,21 +70,55 @@ class Engine(Operating):
         store: str | None = None,
         actions: Mapping[str, Callable[..., Any]] | None = None,
         settings: Settings | None = None,
+        hosting: Hosting = Hosting(),
     ) -> None:
         given = dict(actions or {})
-        if isinstance(definitions, Definitions):
-            found = with_actions(definitions, given)
-        elif isinstance(definitions, str | Path):
-            found = load(definitions, actions=given)
-        else:
-            found = parse(definitions, actions=given)
-        if settings is not None:
-            found = dataclasses.replace(found, settings=settings, written={})
-        if agents is not None:
-            found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
+
+        def override(found: Definitions) -> Definitions:
+            if settings is not None:
+                found = dataclasses.replace(found, settings=settings, written={})
+            if agents is not None:
+                found = dataclasses.replace(found, settings=admission.with_agents(found.settings, agents))
+            return found
+
+        self._reloading = Reloading(definitions, given, override, hosting.versions)
+        found = self._reloading.read(definitions)
         super().__init__(found, given, store)
+        self._takes_output = hosting.takes_output
         self._gate = admission.Gate(found)
         self._arguments = frozenset(name for name, value in (("agents", agents), ("store", store)) if value is not None)
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def _first(self) -> Definitions:
+        return self._reloading.begin(self.definitions)
+
+    def start(self) -> Self:
+        try:
+            return super().start()
+        except BaseException:
+            if self._parts is None:
+                self._reloading.close()
+            raise
+
+    def stop(self, grace: float = 5.0) -> list[str]:
+        left = super().stop(grace)
+        if self._state == "stopped":
+            self._reloading.close()
+        return left
+
+    def reload(self, definitions: Source | None = None) -> Reloaded:
+        """Load definitions into the running engine: those it has once more, or others; return what has changed.
+
+        Instances that there are go on by the version that they began with, code included, and what
+        starts later is of the new one. ``max_concurrent`` and triggers are the new version's for
+        all. Definitions with faults are refused as a whole by a ``DefinitionError``, and the old
+        ones stay in force; ``RefusedError`` if instances of too many versions have not ended.
+        """
+        parts = self._accepting()
+        self.definitions, changed = self._reloading.reload(parts, definitions)
+        self._gate = admission.Gate(self.definitions)
+        return changed
 
     # --- events, entities, starts ----------------------------------------------------------------
 

@@ -34,8 +34,10 @@ class Callables(dict[str, Callable[..., Any]]):
 class FolderModules:
     """The modules of one folder, for one engine. May be used from any thread."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = Path(folder)
+    def __init__(self, folder: str, copy: str | None = None) -> None:
+        """With a ``copy`` the files of that are run; the modules' ``__file__`` is in the folder all the same."""
+        self._shown = Path(folder)
+        self._folder = Path(copy or folder)
         self._package = f"definitions_{uuid.uuid4().hex}"
         self._modules: dict[str, types.ModuleType] = {}
         """By dotted name below the folder."""
@@ -80,7 +82,9 @@ class FolderModules:
         name = f"{self._package}.{dotted}"
         loader = _Loader(name, str(file), self._builtins)
         locations = [str(path)] if is_package else None
-        spec = spec_from_file_location(name, file, loader=loader, submodule_search_locations=locations)
+        spec = spec_from_file_location(
+            name, self._shown / file.relative_to(self._folder), loader=loader, submodule_search_locations=locations
+        )
         assert spec is not None
         module = module_from_spec(spec)
         self._modules[dotted] = sys.modules[name] = module
@@ -130,10 +134,11 @@ class FolderModules:
 
     def _fault(self, spec: ActionSpec, error: BaseException) -> Fault:
         """The failure, at the line of the folder that was the last to run."""
-        file, line = str(self._folder.joinpath(*spec.module.split("."))) + ".py", 1
+        file, line = str(self._shown.joinpath(*spec.module.split("."))) + ".py", 1
         for frame in traceback.extract_tb(error.__traceback__):
             if Path(frame.filename).is_relative_to(self._folder):
-                file, line = frame.filename, frame.lineno or 1
+                file = str(self._shown / Path(frame.filename).relative_to(self._folder))
+                line = frame.lineno or 1
         text = " ".join(str(error).split())[:200]
         return Fault(file, line, 1, "", f"cannot be loaded for action '{spec.name}': {type(error).__name__}: {text}")
 

@@ -26,7 +26,9 @@ class Generations:
         self._store_id = store_id
         self._run_id = run_id
         self.agent_names = agent_names(definitions)
-        self.state = State(definitions.settings)
+        self.library = {definitions.version: definitions}
+        """The definitions by version, of those that are kept."""
+        self.state = State(definitions.settings, definitions.version)
         """The keeper's, which outlives its logic."""
         self.stop: StopAgents | None = None
         """The hardest order to stop so far."""
@@ -34,7 +36,13 @@ class Generations:
     def keeping(self, generation: int) -> Keeping:  # noqa: ARG002 - it goes on as if nothing had been
         """On the state that outlives it, as it was before the batch that crashed."""
         self.state.roll_back()
-        return Keeping(self._definitions, calendar=self._calendar, store_id=self._store_id, state=self.state)
+        return Keeping(
+            self._definitions,
+            calendar=self._calendar,
+            store_id=self._store_id,
+            state=self.state,
+            library=self.library,
+        )
 
     def scheduling(self, generation: int) -> Scheduling:
         return Scheduling(

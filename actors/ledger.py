@@ -43,6 +43,12 @@ class Ledger:
         self._begun[job.attempt] = (job, self.incarnation)
         self._last = None
 
+    @property
+    def runs(self) -> Job | None:
+        """What the agent was at last, if its end has not been told."""
+        jobs = [job for attempt, (job, _) in self._begun.items() if attempt not in self._aside]
+        return jobs[-1] if jobs else None
+
     def told(self, message: Message) -> None:
         """One of ``REMEMBERED`` goes to the scheduler."""
         if isinstance(message, AttemptEnded):

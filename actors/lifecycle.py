@@ -25,6 +25,7 @@ class Lifecycle:
         self._store = store
         self._parts: Assembly | None = None
         self._subscribers = Subscribers()
+        self._takes_output = False
         self._state = "new"
         self._guard = threading.Lock()
         self._left: list[str] = []
@@ -34,7 +35,9 @@ class Lifecycle:
         with self._guard:
             if self._state != "new":
                 raise RefusedError("this engine was started before; make a new one")
-            parts = Assembly(self.definitions, self._given, self._store, self._subscribers)
+            parts = Assembly(
+                self._first(), self._given, self._store, self._subscribers, takes_output=self._takes_output
+            )
             self._state = "starting"
             try:
                 parts.start()
@@ -44,6 +47,10 @@ class Lifecycle:
             self._parts = parts
             self._state = "running"
         return self
+
+    def _first(self) -> Definitions:
+        """The definitions as they are to run."""
+        return self.definitions
 
     def stop(self, grace: float = 5.0) -> list[str]:
         """Stop it; return the names of what is still running (a thread that ignores its stop).

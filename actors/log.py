@@ -11,12 +11,15 @@ import json
 import logging
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from actors.printable import utc_text
+
+if TYPE_CHECKING:
+    from actors.model import Job
 
 LOGGER = "actors"
 _FIELDS = "engine_fields"
@@ -87,6 +90,11 @@ def stop_logging(handler: logging.Handler) -> None:
     ours.removeHandler(handler)
     ours.setLevel(logging.NOTSET)
     ours.propagate = True
+
+
+def about(job: Job) -> dict[str, Any]:
+    """The fields of a line that is about an attempt."""
+    return {"instance": job.instance_id, "task": job.task_id, "attempt": job.attempt.number, "entity": job.entity.id}
 
 
 def json_line(fields: Mapping[str, Any]) -> str:

@@ -92,6 +92,10 @@ class Notice(StrEnum):
     LEFT = "left"
     UNKNOWN = "unknown"
     STOPPED = "stopped"
+    RELOADED = "reloaded"
+    RELOAD_REFUSED = "reload_refused"
+    RELOAD_FAILED = "reload_failed"
+    AT_NEXT_START = "at_next_start"
     RECORDED = "recorded"
     RECORD_LOST = "record_lost"
 
@@ -114,6 +118,10 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.UNKNOWN: "结果未知的任务, 需用 resolve 处理: {tasks}",
         Notice.STOPPED: "工作流引擎已停止: 完成 {completed}, 失败 {failed}, 取消 {cancelled}, 过期 {expired}, "
         "未完成 {running}, 抢占 {preemptions} 次",
+        Notice.RELOADED: "定义已重新加载, 版本 {version}: {what} (运行中的实例继续用原来的版本)",
+        Notice.RELOAD_REFUSED: "定义未重新加载: {faults} 处错误, 原来的定义继续有效",
+        Notice.RELOAD_FAILED: "定义未重新加载: {why}",
+        Notice.AT_NEXT_START: "下次启动时生效的设置: {settings}",
         Notice.RECORDED: "记录 {file}: {written} 条状态变化",
         Notice.RECORD_LOST: "记录有缺口: 丢失 {lost} 条 (文件中类型为 gap 的行)",
     },
@@ -135,6 +143,10 @@ _NOTICES: Mapping[Language, Mapping[Notice, str]] = {
         Notice.UNKNOWN: "tasks with an unknown outcome, to be settled with resolve: {tasks}",
         Notice.STOPPED: "workflow engine stopped: completed {completed}, failed {failed}, cancelled {cancelled}, "
         "expired {expired}, unfinished {running}, preemptions {preemptions}",
+        Notice.RELOADED: "definitions reloaded, version {version}: {what} (what runs keeps its own)",
+        Notice.RELOAD_REFUSED: "definitions not reloaded: {faults} faults; those of before stay in force",
+        Notice.RELOAD_FAILED: "definitions not reloaded: {why}",
+        Notice.AT_NEXT_START: "settings that are taken at the next start: {settings}",
         Notice.RECORDED: "record {file}: {written} state changes",
         Notice.RECORD_LOST: "the record has gaps: {lost} changes were lost (its lines of type gap)",
     },

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from actors import admission
 from actors.effects import KEEPER
-from actors.errors import NotFoundError, RefusedError
+from actors.errors import RefusedError
 from actors.insight import Insight
 from actors.logic.history import again
 from actors.messages import (
@@ -53,10 +53,7 @@ class Operating(Insight):
         live: InstanceView | None = self._ask(KEEPER, ReadInstance(name, by_task=True))
         if live is not None:
             raise RefusedError(f"{live.id} has not ended; cancel it first, or wait for its end")
-        record = self._running().store.find(name)  # Saved before the keeper said that it is not unfinished.
-        if record is None:
-            kept = self.definitions.settings.max_finished
-            raise NotFoundError(f"no instance or task {id!r} (the newest {kept} ended instances are kept)")
+        record = self._record_of(name)  # Saved before the keeper said that it is not unfinished.
         receipt: Receipt = self._ask(KEEPER, again(record))
         return receipt
 

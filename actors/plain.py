@@ -89,6 +89,9 @@ def attempt(view: AttemptView) -> Plain:
         "ran_ms": _between(view.started, view.ended),
         "error": error(view.error),
         "killed": view.killed,
+        "preempted_by": view.preempted_by,
+        "assigned_at": _at(view.assigned),
+        "suspended": [{"from_at": since.utc, "until_at": _at(until)} for since, until in view.stood],
     }
 
 

@@ -43,6 +43,7 @@ OPEN: Mapping[str, frozenset[type]] = {
             messages.AwaitReceipt,
             messages.AwaitInstance,
             messages.AwaitIdle,
+            messages.AwaitUnused,
             messages.ReadEntities,
             messages.ReadInstance,
             messages.ReadInstances,
@@ -68,13 +69,13 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.ScheduleEvents,  # Its times are of this machine's monotonic clock.
             messages.TimedEventDue,
             messages.RouterRestored,
+            messages.IntakeChanged,
         }
     ),
     KEEPER: frozenset(
         {
             messages.EventBatch,
             messages.Bootstrap,
-            messages.RetryInstance,  # What it says of the ended instance, its record says.
             messages.AttemptAssigned,
             messages.AttemptClosed,
             messages.AttemptParked,
@@ -82,6 +83,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.NoteReceived,
             messages.TasksRevised,
             messages.TaskWithdrawn,
+            messages.AdoptDefinitions,  # What is checked by is to change with it.
             messages.RetryInstance,  # It says of itself what had ended; ``Engine.retry`` reads that from the store.
             messages.Watch,  # It says what all subscribers together want.
             messages.ReconcileDue,
@@ -101,6 +103,7 @@ CLOSED: Mapping[str, frozenset[type]] = {
             messages.CancelTask,
             messages.ChangePriority,
             messages.HoldWorkflow,
+            messages.LimitsChanged,
             messages.HoldAgent,
             messages.AgentReady,
             messages.AttemptEnded,

@@ -5,7 +5,7 @@ What is unfinished is asked of the actors, what has ended is read from the store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors import admission
@@ -25,7 +25,7 @@ from actors.messages import (
 )
 from actors.model import Entity, EntityId, InstanceStatus, Isolation, WorkflowId
 from actors.summary import summarise
-from actors.views import InstanceView
+from actors.views import InstanceView, Record
 
 
 class Queries(Lifecycle):
@@ -45,18 +45,19 @@ class Queries(Lifecycle):
         live: InstanceView | None = self._ask(KEEPER, ReadInstance(admission.name(id, "an instance's id")))
         return live if live is not None else self._finished(id)
 
-    def instance_of(self, task_id: str) -> InstanceView:
-        """The instance that this task is of. Raises ``NotFoundError``, also for an instance's own id."""
-        name = admission.name(task_id, "a task's id")
-        found: InstanceView | None = self._ask(KEEPER, ReadInstance(name, by_task=True))
-        if found is None:
-            parts = self._running()
-            record = parts.store.find(name)
-            found = None if record is None else view(record, parts.calendar)
-        if found is None or all(task.id != name for task in found.tasks):
+    def instance_of(self, id: str) -> InstanceView:
+        """The instance of this task, or with this id itself; no other is looked at. Raises ``NotFoundError``."""
+        name = admission.name(id, "an id")
+        live: InstanceView | None = self._ask(KEEPER, ReadInstance(name, by_task=True))
+        return live if live is not None else view(self._record_of(name), self._running().calendar)
+
+    def _record_of(self, id: str) -> Record:
+        """Of an ended instance, by its own id or by a task's."""
+        record = self._running().store.find(id)
+        if record is None:
             kept = self.definitions.settings.max_finished
-            raise NotFoundError(f"no task {task_id!r} (the newest {kept} ended instances are kept)")
-        return found
+            raise NotFoundError(f"no instance or task {id!r} (the newest {kept} ended instances are kept)")
+        return record
 
     def _finished(self, id: str) -> InstanceView:
         parts = self._running()
@@ -79,6 +80,10 @@ class Queries(Lifecycle):
         for record in parts.store.newest(status=wanted, workflow=chosen, limit=limit):
             shown.setdefault(record[0], view(record, parts.calendar))
         return list(shown.values())[:limit]
+
+    def pulse(self, tell: Callable[[BaseException | None], object]) -> None:
+        """Have ``tell`` called with None in the scheduler's next turn: a sign that it decides; else with the error."""
+        self._ask_soon(SCHEDULER, ReadStats(), tell)
 
     def stats(self) -> dict[str, Any]:
         """Counts, queue depths by priority, agents, preemptions, latencies and wasted work in ms."""
@@ -120,16 +125,14 @@ class Queries(Lifecycle):
         try:
             found: dict[str, Any] = self._ask(KEEPER, ExplainTask(admission.name(task_id, "a task's id")))
         except NotFoundError:
-            parts = self._running()
-            record = parts.store.find(task_id)
-            ended = None if record is None else view(record, parts.calendar)
-            task = None if ended is None else next((task for task in ended.tasks if task.id == task_id), None)
-            if ended is None:
-                raise
-            if task is None:
-                raise RefusedError(f"{task_id} is an instance; ask for one of its tasks") from None
-            return why_ended(ended, task)
-        return found
+            pass
+        else:
+            return found
+        ended = view(self._record_of(task_id), self._running().calendar)
+        task = next((task for task in ended.tasks if task.id == task_id), None)
+        if task is None:
+            raise RefusedError(f"{task_id} is an instance; ask for one of its tasks")
+        return why_ended(ended, task)
 
     def isolations(self) -> dict[str, Isolation]:
         """What each action runs in, by action name or program."""

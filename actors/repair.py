@@ -8,7 +8,7 @@ trusted after a crash, whatever raised, and each crash counts.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from actors.effects import Effect
@@ -57,6 +57,8 @@ class Shell(Protocol):
 
     def finish(self, done: Sequence[Any], effects: list[Effect], rest: Sequence[Pending] = ()) -> None: ...
 
+    def about(self) -> Mapping[str, Any]: ...
+
     def mourn(self, error: BaseException, line: Sequence[Pending]) -> None: ...
 
     def too_often(self, error: BaseException) -> None: ...
@@ -77,7 +79,7 @@ def feed_again(shell: Shell, line: list[Pending], error: BaseException) -> None:
         at_work: Pending | None = None
         try:
             _rebuild(shell, line)
-            for ask in shell.seat.still_asked():
+            for ask in shell.seat.asks.all():
                 at_work = asks.setdefault(ask.reply, Pending(ask))
                 _feed(shell, at_work, shell.hold(line, line), done=(), rest=line)
             while line:
@@ -97,7 +99,9 @@ def feed_again(shell: Shell, line: list[Pending], error: BaseException) -> None:
 def _crashed(shell: Shell, line: list[Pending], error: BaseException) -> None:
     shell.seat.restarts += 1
     trace = "".join(traceback.format_exception(error))[-8000:]
-    logger().error("actor crashed", actor=shell.seat.name, restarts=shell.seat.restarts, traceback=trace)
+    logger().error(
+        "actor crashed", actor=shell.seat.name, restarts=shell.seat.restarts, traceback=trace, **shell.about()
+    )
     now = shell.hold(line, line)
     shell.mourn(error, line)
     if shell.seat.crashed(now):

@@ -7,7 +7,6 @@ name, the inbox, the asks not yet answered, the quarantine and the count of cras
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,33 +14,23 @@ from typing import Any
 
 from pykka._envelope import Envelope
 
-from actors import messages
 from actors.ages import Ages
+from actors.asks import ASKING, OpenAsks
 from actors.brief import brief
 from actors.desk import Desk, Promised
 from actors.effects import Effect
 from actors.errors import EngineError, EngineStopped, RequestError
 from actors.inbox import Inbox
-from actors.model import NOBODY, Instant, ReplyId
+from actors.model import NOBODY, Instant
 from actors.ports import Clock, Timers
 
 QUARANTINED = 100
 """So many quarantined messages are kept for each actor; older ones are only counted."""
 TRIES = 2
 """A message that has crashed its logic so often is quarantined."""
-_OPEN_SWEEP = 1024
 
 Offer = Callable[[Sequence[Any], Instant], None]
 """Takes what an actor has just taken in, and when; never waits, never raises."""
-
-
-def _asking_types() -> frozenset[type]:
-    kinds = {kind for union in (messages.Message,) for kind in typing.get_args(union)}
-    return frozenset(kind for kind in kinds if "reply" in {field.name for field in dataclasses.fields(kind)})
-
-
-ASKING = _asking_types()
-"""Messages that somebody outside may wait for the answer of, by their ``reply``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +108,7 @@ class Seat:
         self.ages = Ages()
         self.taps: tuple[Offer, ...] = ()
         """Who listens in."""
-        self.open: dict[ReplyId, Any] = {}
-        """Asks taken in an earlier batch and neither answered nor handed on yet."""
-        self._open_limit = _OPEN_SWEEP
+        self.asks = OpenAsks(around.desk.waits)
         self.generation = 0
         self.restarts = 0
         self.quarantine: deque[Quarantined] = deque(maxlen=QUARANTINED)
@@ -141,18 +128,6 @@ class Seat:
         self._crashes.append(now)
         return len(self._crashes) == self._crashes.maxlen and now - self._crashes[0] <= self._within
 
-    def asked(self, message: Any) -> None:
-        """Keep what somebody waits for until its answer is given or another actor has it."""
-        if message.reply == NOBODY:
-            return
-        self.open[message.reply] = message
-        if len(self.open) > self._open_limit:  # Callers that gave up leave theirs behind.
-            self.open = {number: ask for number, ask in self.open.items() if self._desk.waits(number)}
-            self._open_limit = max(_OPEN_SWEEP, 2 * len(self.open))
-
-    def still_asked(self) -> list[Any]:
-        return [ask for number, ask in self.open.items() if self._desk.waits(number)]
-
     def set_apart(self, pending: Pending) -> None:
         """Quarantine a message: keep it with its traceback, and tell who waits for its answer."""
         pending.told = True
@@ -168,7 +143,7 @@ class Seat:
     def _answer(self, message: object, error: EngineError) -> None:
         number = getattr(message, "reply", NOBODY)
         if number != NOBODY:
-            self.open.pop(number, None)
+            self.asks.answered(number)
             self._desk.answer(number, error)
 
     def _enter(self, envelope: Envelope[Any]) -> object:

@@ -17,13 +17,15 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from actors.doors import Doors
-from actors.engine import Engine
+from actors.engine import Engine, Hosting
 from actors.errors import EngineError, EngineFailed
 from actors.model import InstanceStatus, TaskStatus
 from actors.narration import Notice
+from actors.notify import Notifier
 from actors.plan import Plan
 from actors.printer import Printer
 from actors.recorder import ROOM, Recorder
+from actors.renewal import Renewal
 from actors.replay import Progress, replay
 from actors.shell.attaching import Attached, Attachment
 from actors.status import Status
@@ -75,7 +77,12 @@ class Stopped:
     error: BaseException | None = None
 
 
-Occasion: TypeAlias = Signalled | OutputGone | ReplayOver | ShellLeft | Idle | Broken | Stopped
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """SIGHUP: definitions are to be read again."""
+
+
+Occasion: TypeAlias = Signalled | HungUp | OutputGone | ReplayOver | ShellLeft | Idle | Broken | Stopped
 
 
 class Session:
@@ -85,8 +92,11 @@ class Session:
         self._plan = plan
         self._occasions: SimpleQueue[Occasion] = SimpleQueue()
         self._printer = Printer(lambda: self._occasions.put(OutputGone()))
-        self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store)
+        hosting = Hosting(None if plan.data is None else plan.data / "versions", takes_output=True)
+        self._engine = Engine(plan.definitions, agents=plan.agents, store=plan.store, hosting=hosting)
         self._teller = Teller(plan, self._printer)
+        self._notifier = Notifier()
+        self._renewal = Renewal(self._engine, self._teller, self._notifier)
         self._doors: Doors | None = None
         self._recorder = Recorder(plan.record, self._teller.complain) if plan.record is not None else None
         self._threads: list[threading.Thread] = []
@@ -112,6 +122,7 @@ class Session:
         finally:
             if self._doors is not None:
                 self._doors.close()
+            self._notifier.close()
             self._close_record()
 
     def _run(self) -> Status:
@@ -148,6 +159,8 @@ class Session:
             if self._doors is not None:
                 self._doors.open()
                 self._name_doors(self._doors)
+            self._notifier.ready(f"{len(self._engine.agents())} agents")  # The scheduler has heard of them by now.
+            self._notifier.feed_from(self._engine.pulse)
         except BaseException:
             self._engine.stop(grace=0)
             raise
@@ -194,6 +207,8 @@ class Session:
                     waited_for.discard(type(over))
                     if not waited_for:
                         self._beside("idle", self._wait_idle)
+                case HungUp():
+                    self._renewal.ask()
                 case Signalled(signal.SIGINT) if self._shell is not None and self._shell.interrupt():
                     # It was meant for the command that the shell was at.
                     self._signals -= 1
@@ -275,6 +290,7 @@ class Session:
     def _stop(self) -> Sequence[str]:
         """Stop the engine, harder with each further signal; return the names of what is left."""
         self._stopping = True
+        self._notifier.stopping()
         self._stop_replay.set()
         if self._shell is not None:
             self._shell.close()
@@ -291,6 +307,7 @@ class Session:
                 self._engine.stop(grace=0)
         for thread in (stopper, *self._threads):
             thread.join(JOIN_SECONDS)
+        self._renewal.close()
         if occasion.error is not None:
             raise occasion.error
         return occasion.left
@@ -311,9 +328,27 @@ class Session:
                 os._exit(Status.INTERRUPTED)
             self._occasions.put(Signalled(number))
 
+        def hang_up(number: int, _: FrameType | None) -> None:
+            # A terminal that is gone tells so by the same signal; who was told to outlive it does.
+            if not terminal or _terminal():
+                self._occasions.put(HungUp())
+            elif before[signal.SIGHUP] is not signal.SIG_IGN:
+                self._occasions.put(Signalled(number))
+
+        terminal = _terminal()
         before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _terminal() -> bool:
+    """Whether there is a terminal that the engine was started from."""
+    try:
+        os.close(os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

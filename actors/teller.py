@@ -49,7 +49,10 @@ class Teller:
         if change.type is ChangeType.TASK_NOTED:
             # What an action said by ``ctx.log``, with who said it.
             for level, text in change.detail.get("lines", ()):
-                self._log.log(level, text, task=change.task_id, attempt=change.attempt, agent=change.agent)
+                self._log.log(
+                    level, text, instance=change.instance_id, task=change.task_id, attempt=change.attempt,
+                    entity=change.entity_id, agent=change.agent,
+                )  # fmt: skip
         if change.type in self._told:
             line = change_as_json(change) if self._plan.json else narrate(change, self._plan.language)
             if line is not None:

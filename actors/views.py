@@ -57,6 +57,10 @@ class AttemptView:
     killed: bool = False
     preempted_by: str | None = None
     """The task that it made way for, the last time."""
+    assigned: Moment | None = None
+    """When it got its agent, the first time."""
+    stood: tuple[tuple[Moment, Moment | None], ...] = ()
+    """From when until when it was suspended; None: it still is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class InstanceView:
     """The ended instance that it does once more."""
     retried_by: str | None = None
     """The newest instance that does it once more."""
+    version: str = ""
+    """Of the definitions that it runs by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,25 @@ class Receipt:
     duplicate: bool = False
     revisions: tuple[int, ...] = field(default=(), repr=False)
     """For each instance, its revision when this event merged into it: engine-internal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload has changed: workflows by id, settings by name."""
+
+    version: str
+    previous: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    """Whose definition is another one."""
+    removed: tuple[str, ...]
+    """They start no more; their instances go on, below the limit that they had."""
+    code_changed: bool
+    """Actions' files are others."""
+    settings: tuple[str, ...]
+    """In force from now on."""
+    at_next_start: tuple[str, ...]
+    """Changed as well, and taken only when an engine starts."""
 
 
 @dataclass(frozen=True, slots=True)

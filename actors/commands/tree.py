@@ -51,6 +51,22 @@ COMMANDS: Mapping[str, Place] = {
         "Run a definitions folder in virtual time and print what it comes to.",
         "simulate definitions/ashare --agents 5,8,13",
     ),
+    "graph": Place(
+        "drawing:graph",
+        "Draw a workflow's tasks: for Mermaid, for Graphviz or as text.",
+        "graph high_freq_trading --format mermaid",
+        in_shell=False,
+    ),
+    "init": Place("beginning:init", "Write a small definitions folder to begin with.", "init my-flows", in_shell=False),
+    "trace": Place(
+        "tracing:trace",
+        "Write what ran when as a trace for ui.perfetto.dev.",
+        "trace -o run.json",
+        in_shell=False,
+    ),
+    "doctor": Place(
+        "checkup:doctor", "See what is installed, writable and reachable, and what to do.", "doctor", in_shell=False
+    ),
     "schema": Place("checking:schema", "Print the JSON Schema of definition files, for editors.", "schema"),
     "inject": Place("publishing:inject", "Publish an event.", "inject DATA_READY 000003 priority=0 price=10.9"),
     "put": Place(

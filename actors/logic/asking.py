@@ -16,6 +16,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
+    AwaitUnused,
     ExplainTask,
     ExplainWaiting,
     Inspect,
@@ -42,6 +43,7 @@ Question: TypeAlias = (
     | ReadDeadLetters
     | ExplainTask
     | ReadStats
+    | AwaitUnused
     | Inspect
 )
 
@@ -56,6 +58,7 @@ class Asking:
         self._listing = Listing(state)
         self._waiters = state.waiters
         self._idle_waiters = state.idle_waiters
+        self._unused_waiters = state.unused_waiters
 
     def receive(self, message: Question, now: Instant) -> None:
         """Answer, now or when what is waited for has happened."""
@@ -78,6 +81,13 @@ class Asking:
             for reply in self._idle_waiters:
                 books.out.reply(reply, None)
             self._idle_waiters.clear()
+
+        for version in tuple(self._unused_waiters):
+            in_force = version == self._state.version
+            if in_force or version not in self._state.in_use:
+                self._state.will_change(self._unused_waiters)
+                for reply in self._unused_waiters.pop(version):
+                    books.out.reply(reply, not in_force)
 
     def _answer(self, message: Question, now: Instant) -> None:
         out = self._books.out
@@ -104,6 +114,9 @@ class Asking:
                 out.reply(reply, tuple([letter.shown() for letter in self._state.dead_letters]))
             case ExplainTask(identity, reply):
                 self._explain(identity, reply, now)
+            case AwaitUnused(version, reply):
+                self._state.will_change(self._unused_waiters)
+                self._unused_waiters[version] = (*self._unused_waiters.get(version, ()), reply)
             case ReadStats(reply):
                 out.reply(reply, self._stats())
             case Inspect(reply):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actors.errors import NotFoundError
@@ -14,7 +15,7 @@ from actors.logic.intake import Intake
 from actors.logic.outbox import Outbox
 from actors.logic.state import State
 from actors.logic.workflows import Instance, Run
-from actors.model import Definitions, EntityId
+from actors.model import Definitions, EntityId, WorkflowId
 from actors.views import InstanceView
 
 
@@ -22,6 +23,8 @@ from actors.views import InstanceView
 class Books:
     state: State
     definitions: Definitions
+    names: Mapping[WorkflowId, tuple[str, ...]]
+    """By workflow, of all versions: what readable ids of it may begin with."""
     out: Outbox
     table: StateTable
     instances: Instances
@@ -54,8 +57,7 @@ class Books:
     def _lookup(self, identity: str, *, tasks_first: bool = False) -> tuple[Instance, Run | None] | None:
         """Unfinished ones by readable id: no index to keep, the id itself says where to look."""
         alike: Instance | None = None
-        for workflow in self.definitions.workflows.values():
-            names = [str(workflow.id), *[task.id for task in workflow.tasks]]
+        for workflow, names in self.names.items():
             for name in names:
                 if not identity.startswith(f"{name}_"):
                     continue
@@ -63,7 +65,7 @@ class Books:
                 for parts in (1, 2):  # entity_second, or entity_second_suffix
                     entity = rest.rsplit("_", parts)[0]
                     row = self.table.get(EntityId(entity))
-                    for instance in () if row is None else row.unfinished(workflow.id):
+                    for instance in () if row is None else row.unfinished(workflow):
                         self.state.touch_instance(instance)
                         if instance.id == identity:
                             if not tasks_first:

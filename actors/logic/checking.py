@@ -50,7 +50,8 @@ def _counts(floor: Floor) -> None:
     counted = +floor.taken
     assert counted == taken, f"S6: {counted} counted, {taken} taken"
     for workflow, limit in floor.limits.items():
-        assert taken[workflow] <= limit, f"{workflow} takes {taken[workflow]} of {limit}"
+        most = max(limit, floor.over.get(workflow, 0))
+        assert taken[workflow] <= most, f"{workflow} takes {taken[workflow]} of {limit}"
     suspended = sum(waiting.home is not None for waiting in floor.line)
     suspended += sum(running.suspending for running in floor.running.values())
     assert suspended == floor.suspended, f"{floor.suspended} suspended counted, {suspended} there are"

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
+from actors.logic.fleet import Agent, Running
 from actors.logic.floor import Floor
 from actors.logic.state import State
+from actors.logic.waiting import Waiting
 from actors.messages import WorkReport
 from actors.model import NS_PER_MS, Instant, Job, Json, ReplyId
 
@@ -27,75 +29,67 @@ def some(items: Iterable[T], total: int, show: Callable[[T], Json]) -> Json:
 
 def scheduler(floor: Floor, now: Instant, *, knows: bool, stopping: ReplyId | None) -> Mapping[str, Json]:
     """``knows`` is false while it learns after a crash what waits and what runs."""
-    line = floor.line
+    line, levels = floor.line, sorted(floor.line.depth.items())
     return {
         "knows": knows,
         "stopping": stopping is not None,
-        "in_line": some(
-            line,
-            len(line),
-            lambda waiting: {
-                "task_id": waiting.job.task_id,
-                "priority": waiting.priority,
-                "own_priority": waiting.own,
-                "waiting_ms": _ms(now - waiting.since),
-                "reserved": waiting.reserved,
-                "suspended_on": waiting.home,
-                "preemptions": waiting.preemptions,
-                "lock": waiting.lock,
-            },
-        ),
-        "running": some(
-            floor.running.values(),
-            len(floor.running),
-            lambda running: {
-                "task_id": running.job.task_id,
-                "attempt": running.attempt.number,
-                "agent": running.agent.name,
-                "priority": running.priority,
-                "own_priority": running.own,
-                "running_ms": _ms(now - running.assigned_at),
-                "told": running.sent,
-                "stopping": None if running.stopping is None else str(running.stopping),
-                "suspending": running.suspending,
-                "stuck": running.stuck,
-                "protected": running.protected,
-                "held_back": running.held_back,
-                "preempted_by": None if running.preempted_by is None else running.preempted_by.job.task_id,
-            },
-        ),
-        "agents": some(
-            floor.fleet,
-            len(floor.fleet.agents),
-            lambda agent: {
-                "name": agent.name,
-                "present": agent.present,
-                "drained": agent.drained,
-                "incarnation": agent.incarnation,
-                "task_id": None if agent.running is None else agent.running.job.task_id,
-                "kept_for_priority": None if agent.hold is None else agent.hold[1],
-                "reserved_for": None if agent.reserved_for is None else agent.reserved_for.job.task_id,
-            },
-        ),
-        "depth": some(
-            sorted(line.depth.items()), len(line.depth), lambda level: {"priority": level[0], "depth": level[1]}
-        ),
+        "in_line": some(line, len(line), lambda waiting: _waiting(waiting, now)),
+        "running": some(floor.running.values(), len(floor.running), lambda running: _running(running, now)),
+        "agents": some(floor.fleet, len(floor.fleet.agents), _agent),
+        "depth": some(levels, len(levels), lambda level: {"priority": level[0], "depth": level[1]}),
         "limits": some(
             floor.limits.items(),
             len(floor.limits),
             lambda limit: {"workflow": limit[0], "max_concurrent": limit[1], "taken": floor.taken[limit[0]]},
         ),
-        "all_held": floor.all_held,
         "held_workflows": some(sorted(floor.held), len(floor.held), str),
-        "set_aside": some(
-            floor.set_aside.values(),
-            len(floor.set_aside),
-            lambda aside: {"task_id": aside.job.task_id, "attempt": aside.attempt.number},
-        ),
+        "set_aside": some(floor.set_aside.values(), len(floor.set_aside), lambda aside: _job(aside.job)),
         "ending": len(floor.ending),
         "unrecorded_ends": len(floor.unrecorded),
         "suspended": floor.suspended,
         "preemptions": floor.preemptions,
+    }
+
+
+def _waiting(waiting: Waiting, now: Instant) -> Json:
+    return {
+        "task_id": waiting.job.task_id,
+        "priority": waiting.priority,
+        "own_priority": waiting.own,
+        "waiting_ms": _ms(now - waiting.since),
+        "reserved": waiting.reserved,
+        "suspended_on": waiting.home,
+        "preemptions": waiting.preemptions,
+        "lock": waiting.lock,
+    }
+
+
+def _running(running: Running, now: Instant) -> Json:
+    return {
+        **_job(running.job),
+        "agent": running.agent.name,
+        "priority": running.priority,
+        "own_priority": running.own,
+        "running_ms": _ms(now - running.assigned_at),
+        "told": running.sent,
+        "stopping": None if running.stopping is None else str(running.stopping),
+        "suspending": running.suspending,
+        "stuck": running.stuck,
+        "protected": running.protected,
+        "held_back": running.held_back,
+        "preempted_by": None if running.preempted_by is None else running.preempted_by.job.task_id,
+    }
+
+
+def _agent(agent: Agent) -> Json:
+    return {
+        "name": agent.name,
+        "present": agent.present,
+        "drained": agent.drained,
+        "incarnation": agent.incarnation,
+        "task_id": None if agent.running is None else agent.running.job.task_id,
+        "kept_for_priority": None if agent.hold is None else agent.hold[1],
+        "reserved_for": None if agent.reserved_for is None else agent.reserved_for.job.task_id,
     }
 
 

@@ -160,6 +160,7 @@ class Endings:
         self.just_ended.append(instance)
         self._state.note(self._instances.live, instance.key)
         del self._instances.live[instance.key]
+        self._state.uses(instance.origin.version, -1)
         self._out.instance_change(ChangeType.INSTANCE_ENDED, now, instance)
         row = self._table.get(instance.entity)
         assert row is not None

@@ -7,7 +7,7 @@ being freed is reserved for one task, and that task holds a place below its work
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from actors.effects import KEEPER, ClearTimer, Effect, Send, SetTimer
 from actors.logic.aging import Aging
@@ -63,6 +63,8 @@ class Floor:
         """Attempts per workflow that run, are being stopped or set aside, or have an agent reserved."""
         self.inside: dict[WorkflowId, deque[tuple[int, TaskKey]]] = {workflow: deque() for workflow in self.limits}
         """Who took which place of a limited workflow, the longest ago first; those that left it again too."""
+        self.over: dict[WorkflowId, int] = {}
+        """Workflows whose limit was lowered below what they had taken, and what they still take."""
         self.succession = Succession()
         self.held: set[WorkflowId] = set()
         self.all_held = False
@@ -288,6 +290,42 @@ class Floor:
             self.line.narrow(workflow, self.succession.ceiling(workflow, limit - self.taken[workflow]))
         elif not change:
             self.line.narrow(workflow, None)
+
+    def set_limits(self, limits: Mapping[WorkflowId, int]) -> None:
+        """Other limits are in force. What is above one goes on, and nothing new starts until it is below."""
+        for workflow in {**self.limits, **limits}:
+            limit, before = limits.get(workflow), self.limits.get(workflow)
+            if limit == before:
+                continue
+            if limit is None:
+                del self.limits[workflow], self.inside[workflow]
+            else:
+                self.limits[workflow] = limit
+                if before is None:
+                    self.inside[workflow] = deque(self._holders(workflow))
+            self.line.changed["limit", workflow] = None
+            self.count(workflow, 0)
+        self.reckon_over()
+
+    def reckon_over(self) -> None:
+        """See who has more places than there are: what was begun below a wider limit."""
+        taken = self.taken
+        self.over = {workflow: taken[workflow] for workflow, limit in self.limits.items() if taken[workflow] > limit}
+
+    def shrink_over(self) -> None:
+        """Once what is too much has become less, it stays less."""
+        taken, limits = self.taken, self.limits
+        self.over = {flow: min(most, taken[flow]) for flow, most in self.over.items() if taken[flow] > limits[flow]}
+
+    def _holders(self, workflow: WorkflowId) -> Iterator[tuple[int, TaskKey]]:
+        """Who has places of a workflow that had no limit until now, the longest ago first."""
+        running = [one for one in self.running.values() if one.job.workflow == workflow and one.stopping is None]
+        holders = [one.waiting for one in sorted(running, key=lambda one: one.serial)]
+        holders += [one for one in self.line if one.need.workflow == workflow and one.reserved is not None]
+        for waiting in holders:
+            self._places += 1
+            waiting.place = self._places
+            yield waiting.place, waiting.job.attempt.task
 
     def room_again(self) -> None:
         waiting, self.no_room = self.no_room, []

@@ -28,7 +28,7 @@ def record(instance: Instance, continued_by: str | None) -> Record:
     """The instance by place: what ``view`` reads, and what a retry by hand needs.
 
     (id, key, workflow, entity, status, priority, created, completed, merged, confirmed, continued_by, tasks,
-    event, params, retry_of, retried_by)
+    event, params, retry_of, version, retried_by)
     """
     return (
         instance.id,
@@ -46,6 +46,7 @@ def record(instance: Instance, continued_by: str | None) -> Record:
         None if instance.event is None else _event(instance.event),
         instance.params,
         instance.retry_of,
+        instance.origin.version,
         None,
     )
 
@@ -84,6 +85,8 @@ def _attempt(attempt: Attempt) -> Record:
         _error(attempt.error),
         attempt.killed,
         attempt.preempted_by,
+        attempt.assigned,
+        attempt.stood,
     )
 
 
@@ -110,7 +113,7 @@ class Calendar:
 def view(record: Record, calendar: Calendar) -> InstanceView:
     """What users read of a record."""
     id_, _, workflow, entity, status, priority, created, completed, merged, _, _, tasks, *more = record
-    event, params, retry_of, retried_by = more
+    event, params, retry_of, version, retried_by = more
     return InstanceView(
         id=id_,
         workflow=workflow,
@@ -125,6 +128,7 @@ def view(record: Record, calendar: Calendar) -> InstanceView:
         params=params,
         retry_of=retry_of,
         retried_by=retried_by,
+        version=version,
     )
 
 
@@ -161,7 +165,7 @@ def _task_view(record: Record, calendar: Calendar) -> TaskView:
 
 
 def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
-    number, agent, outcome, reason, ready, started, ended, error, killed, preempted_by = record
+    number, agent, outcome, reason, ready, started, ended, error, killed, preempted_by, assigned, stood = record
     return AttemptView(
         number=number,
         agent=agent,
@@ -173,6 +177,8 @@ def _attempt_view(record: Record, calendar: Calendar) -> AttemptView:
         error=_error_view(error),
         killed=killed,
         preempted_by=preempted_by,
+        assigned=calendar.maybe(assigned),
+        stood=tuple((calendar.moment(since), calendar.maybe(until)) for since, until in stood),
     )
 
 

@@ -21,6 +21,7 @@ from actors.model import (
     NS_PER_MS,
     AttemptId,
     Coalesce,
+    Definitions,
     EntityId,
     EntityStatus,
     Event,
@@ -41,11 +42,12 @@ _NO_INPUTS: Mapping[str, Json] = MappingProxyType({})
 
 
 class Instances:
-    def __init__(self, state: State, table: StateTable, out: Outbox, *, store_id: str) -> None:
+    def __init__(self, state: State, table: StateTable, out: Outbox, *, store_id: str, newest: Definitions) -> None:
         self._state = state
         self._table = table
         self._out = out
         self.store_id = store_id
+        self._newest = newest
         self.live = state.live
         self._names: dict[WorkflowId, tuple[str, ...]] = {}
         """What each workflow's instances take of names; from the definitions alone."""
@@ -54,8 +56,13 @@ class Instances:
 
     def begin(self, workflow: Workflow, row: Row, now: Instant) -> Instance:
         """A new instance at the end of its line; ``launch`` it when it has its event."""
+        return self._begin(workflow, self._newest.version, row, now)
+
+    def _begin(self, workflow: Workflow, version: str, row: Row, now: Instant) -> Instance:
         self._state.keys += 1
-        instance = Instance(InstanceKey(self._state.keys), workflow, self._origin(workflow, row.entity.id, now), now)
+        origin = self._origin(workflow, version, row.entity.id, now)
+        instance = Instance(InstanceKey(self._state.keys), workflow, origin, now)
+        self._state.uses(version, 1)
         self.live[instance.key] = instance
         row.live += 1
         if row.entity.status is not EntityStatus.PROCESSING:
@@ -64,23 +71,23 @@ class Instances:
         instance.active = row.line_up(instance)
         return instance
 
-    def _origin(self, workflow: Workflow, entity: EntityId, now: Instant) -> Origin:
+    def _origin(self, workflow: Workflow, version: str, entity: EntityId, now: Instant) -> Origin:
         """Readable ids that nothing else of this second has."""
         second = int(self._out.calendar.utc(now))
         state = self._state
         if second != state.second:
             state.second = second
             state.taken = {}
-        names = self._names.get(workflow.id)
+        names = self._names.get(workflow.id) if version == self._newest.version else _names(workflow)
         if names is None:
-            names = self._names[workflow.id] = (workflow.id, *[task.id for task in workflow.tasks])
+            names = self._names[workflow.id] = _names(workflow)
         taken = state.taken.get(entity)
         if taken is None:  # The usual case: one workflow for the entity in this second.
             state.taken[entity] = names
-            return Origin(self.store_id, workflow.id, entity, state.second)  # One number for all of this second.
+            return Origin(self.store_id, workflow.id, entity, state.second, version=version)
         state.note(state.taken, entity)
         state.taken[entity] = taken + names
-        return Origin(self.store_id, workflow.id, entity, state.second, 1 + max(map(taken.count, names)))
+        return Origin(self.store_id, workflow.id, entity, state.second, 1 + max(map(taken.count, names)), version)
 
     def launch(self, instance: Instance, now: Instant) -> None:
         self._out.instance_change(ChangeType.INSTANCE_CREATED, now, instance)
@@ -114,6 +121,8 @@ class Instances:
             return None
         if workflow.coalesce is Coalesce.ALL and not last.from_table:
             return None
+        if last.origin.version != self._newest.version:
+            return None  # It would not run by the definitions that took the event in.
         self._state.touch_instance(last)
         return last
 
@@ -187,10 +196,17 @@ class Instances:
             last.merged += count  # It has a newer event already.
             revising.continued_by = last.key
             return
-        following = self.begin(instance.workflow, row, now)
+        following = self._follow(instance, row, now)
         following.event, following.merged = event, count
         revising.continued_by = following.key
         self.launch(following, now)
+
+    def _follow(self, instance: Instance, row: Row, now: Instant) -> Instance:
+        """A new instance of its workflow; of the newest version, unless that does not have it any more."""
+        workflow = self._newest.workflows.get(instance.workflow.id)
+        if workflow is None:
+            return self._begin(instance.workflow, instance.origin.version, row, now)
+        return self.begin(workflow, row, now)
 
     def continuation(self, instance: Instance) -> Instance | None:
         """The unfinished instance in which its late events go on."""
@@ -313,3 +329,7 @@ class Instances:
             priority = instance.task_priority(run.task)
             if run.in_line and priority != old:
                 self._out.send(SCHEDULER, ChangePriority(instance.task_key(run.task), priority))
+
+
+def _names(workflow: Workflow) -> tuple[str, ...]:
+    return (workflow.id, *[task.id for task in workflow.tasks])

@@ -6,7 +6,7 @@ An event is acted on whole or not at all: whatever could refuse it is asked firs
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from actors.errors import RefusedError
@@ -33,6 +33,7 @@ from actors.model import (
     Instant,
     OnUnknownEntity,
     Workflow,
+    WorkflowId,
 )
 from actors.views import ChangeType, Receipt
 
@@ -51,7 +52,8 @@ class Intake:
         out: Outbox,
     ) -> None:
         self._state = state
-        self._workflows = definitions.workflows
+        self.known: Collection[WorkflowId] = definitions.workflows
+        """Workflows of which there may be instances, those of older versions included."""
         self._settings = definitions.settings
         self._table = table
         self._triggers = triggers
@@ -205,7 +207,7 @@ class Intake:
         self._instances.launch(instance, now)
 
     def _raise(self, row: Row, priority: int) -> None:
-        for workflow in self._workflows:
+        for workflow in self.known:
             for instance in row.unfinished(workflow):
                 self._state.touch_whole(instance)
                 if instance.sent_at is None:  # Nobody else knows of its tasks yet.

@@ -6,8 +6,11 @@ hands out what a batch has led to, what must be saved first.
 
 from __future__ import annotations
 
-from actors.effects import ROUTER, Effect
-from actors.logic.asking import Asking
+from collections import Counter
+
+from actors.effects import ROUTER, SCHEDULER, Effect, Send
+from actors.errors import NotFoundError
+from actors.logic.asking import Asking, Question
 from actors.logic.attempts import Attempts
 from actors.logic.books import Books
 from actors.logic.endings import Endings
@@ -19,8 +22,10 @@ from actors.logic.outbox import Outbox
 from actors.logic.quarantine import Quarantine, poisoned
 from actors.logic.restoring import Restoring
 from actors.logic.state import State
-from actors.logic.steering import Steering
+from actors.logic.steering import Change, Steering
+from actors.logic.versions import Library, intake_of, limits_of, names_of
 from actors.messages import (
+    AdoptDefinitions,
     AttemptAssigned,
     AttemptClosed,
     AttemptParked,
@@ -32,6 +37,7 @@ from actors.messages import (
     DropDeadLetter,
     EventBatch,
     EventsAnswered,
+    LimitsChanged,
     NoteReceived,
     PauseWorkflow,
     PutEntity,
@@ -66,34 +72,46 @@ class Keeping:
     """
 
     def __init__(
-        self, definitions: Definitions, *, calendar: Calendar, store_id: str, state: State | None = None
+        self,
+        definitions: Definitions,
+        *,
+        calendar: Calendar,
+        store_id: str,
+        state: State | None = None,
+        library: Library | None = None,
     ) -> None:
-        self._definitions = definitions
+        """``library`` has the definitions by version; of these the state says which are in force."""
+        self._library = {definitions.version: definitions} if library is None else library
         self._calendar = calendar
         self._store_id = store_id
-        self.state = State(definitions.settings) if state is None else state
+        self.state = State(definitions.settings, definitions.version) if state is None else state
         self._assemble()
 
     def _assemble(self) -> None:
         """Parts that hold nothing of their own between batches, around the state."""
-        definitions, state = self._definitions, self.state
+        state = self.state
+        self._adopting: list[AdoptDefinitions] = []
+        """What of the batch takes effect when it ends."""
+        self._definitions = definitions = self._library[state.version]
         settings = definitions.settings
         self._reconcile_ns = settings.reconcile_ms * NS_PER_MS
         self._out = Outbox(state, self._calendar)
         table = StateTable(state)
         triggers = Triggers(definitions.workflows.values())
-        self._instances = Instances(state, table, self._out, store_id=self._store_id)
+        self._instances = Instances(state, table, self._out, store_id=self._store_id, newest=definitions)
         self._endings = Endings(state, self._instances, table, triggers, self._out)
         self._attempts = Attempts(
             state, self._instances, self._endings, self._out, max_infra_losses=settings.max_infra_losses
         )
+        names = names_of(self._library, definitions)
         self._intake = Intake(state, definitions, table, triggers, self._instances, self._out)
+        self._intake.known = tuple(names)
         books = Books(
-            state, definitions, self._out, table, self._instances, self._endings, self._attempts, self._intake
+            state, definitions, names, self._out, table, self._instances, self._endings, self._attempts, self._intake
         )
         self._steering = Steering(state, books)
         self._asking = Asking(state, books)
-        self._restoring = Restoring(books)
+        self._restoring = Restoring(books, self._library)
         self._quarantine = Quarantine(books)
 
     def begin(self, now: Instant) -> list[Effect]:  # noqa: ARG002 - Every logic has it.
@@ -174,6 +192,17 @@ class Keeping:
                 self._intake.reconcile(now)
             case Watch(watched, types):
                 self._out.watch((types or frozenset(ChangeType)) if watched else frozenset())
+            case SchedulerRestarted() | RouterRestarted():
+                self._restoring.receive(message)
+            case AdoptDefinitions():
+                self._adopting.append(message)
+            case _:
+                self._asked(message, now)
+        return []
+
+    def _asked(self, message: Change | Question, now: Instant) -> None:
+        """What people want changed, or want to know."""
+        match message:
             case (
                 PutEntity()
                 | RunWorkflow()
@@ -187,11 +216,8 @@ class Keeping:
                 | ResolveTask()
             ):
                 self._steering.receive(message, now)
-            case SchedulerRestarted() | RouterRestarted():
-                self._restoring.receive(message)
             case _:
                 self._asking.receive(message, now)
-        return []
 
     def check(self) -> None:
         """Assert what must be true of it after every batch; O(unfinished instances)."""
@@ -211,6 +237,9 @@ class Keeping:
             unknown = sum(run.status is TaskStatus.UNKNOWN for run in instance.runs)
             assert unknown == instance.unknown, f"{instance.id} counts {instance.unknown} unknown tasks of {unknown}"
         assert working == self.state.working, f"{self.state.working} instances count as working of {working}"
+        used = Counter(instance.origin.version for instance in self._instances.live.values())
+        used.update(one.held.ready.job.version for one in self.state.late.values())
+        assert used == self.state.in_use, f"{self.state.in_use} by version counted, {dict(used)} there are"
         unfinished = sum(row.live for row in self.state.rows.values())
         assert unfinished == len(self._instances.live), f"{unfinished} unfinished by the table"
 
@@ -220,8 +249,27 @@ class Keeping:
             self.state.reconcile_set = True
             self._out.set_timer("reconcile", now + self._reconcile_ns, ReconcileDue())
         self.state.derived_sent(self._out.derived)
+        before = self.state.version
+        for message in self._adopting:
+            self._adopt(message)
+        self._adopting.clear()
         self._asking.settle()
         self._restoring.settle()
         effects = self._out.flush()
+        if self.state.version != before:
+            self._assemble()
         self.state.over = True
         return effects
+
+    def _adopt(self, message: AdoptDefinitions) -> None:
+        """Put other definitions in force, from the next batch on; neighbours hear of it before anything it leads to."""
+        newest = self._library.get(message.version)
+        if newest is None:
+            self._out.reply(message.reply, NotFoundError(f"no definitions of version {message.version!r} are loaded"))
+            return
+        self.state.version = newest.version
+        self._out.foremost += [
+            Send(SCHEDULER, LimitsChanged(limits_of(self._library, newest))),
+            Send(ROUTER, intake_of(newest)),
+        ]
+        self._out.reply(message.reply, None)

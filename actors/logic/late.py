@@ -37,6 +37,8 @@ def given_up(ready: ReadyTask, attempt: Attempt) -> HeldTask:
 
 def remember(state: State, ready: ReadyTask, attempt: Attempt) -> None:
     """Its instance is over."""
+    if ready.job.attempt not in state.late:
+        state.uses(ready.job.version, 1)
     state.note(state.late, ready.job.attempt)
     state.late[ready.job.attempt] = Late(given_up(ready, attempt), attempt.stood)
 
@@ -55,7 +57,9 @@ def heard_of(state: State, attempt: AttemptId) -> Late | None:
     if attempt not in state.late:
         return None
     state.note(state.late, attempt)
-    return state.late.pop(attempt)
+    known = state.late.pop(attempt)
+    state.uses(known.held.ready.job.version, -1)
+    return known
 
 
 def withdrawn(state: State, task: TaskKey) -> None:

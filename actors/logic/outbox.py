@@ -28,6 +28,8 @@ class Outbox:
         self.retried: list[tuple[str, str]] = []
         """Ended instances, and by which each is done once more."""
         self.priorities: dict[EntityId, Priority] = {}
+        self.foremost: list[Effect] = []
+        """What neighbours must hear before all else that this batch tells them."""
         self._effects: list[Effect] = []
         self._timers: list[Effect] = []
         self._replies: list[Effect] = []
@@ -111,6 +113,8 @@ class Outbox:
         if self.finished or self.retried:
             effects.append(Save(tuple(self.finished), tuple(self.retried)))
             self.finished, self.retried = [], []
+        effects += self.foremost
+        self.foremost = []
         if self.ready or self.recorded:
             effects.append(Send(SCHEDULER, TasksReady(tuple(self.ready), tuple(self.recorded))))
             self.ready, self.recorded = [], []

@@ -34,6 +34,7 @@ from actors.messages import (
     HeldTask,
     HoldAgent,
     HoldWorkflow,
+    LimitsChanged,
     NoteReceived,
     NoteTaken,
     ReadyTask,
@@ -59,6 +60,7 @@ FromKeeper: TypeAlias = (
     | ChangePriority
     | HoldWorkflow
     | HoldAgent
+    | LimitsChanged
     | ReleaseAttempt
     | NoteTaken
 )
@@ -121,6 +123,7 @@ class Rebuilding:
                 | ChangePriority()
                 | HoldWorkflow()
                 | HoldAgent()
+                | LimitsChanged()
                 | ReleaseAttempt()
                 | NoteTaken()
             ):
@@ -150,6 +153,8 @@ class Rebuilding:
     def _fill(self, snapshot: SchedulerRestored, now: Instant) -> None:
         floor = self._floor
         self._held = {held.ready.job.attempt.task: held for held in snapshot.tasks}
+        if snapshot.limits is not None:
+            floor.set_limits(snapshot.limits)
         floor.all_held = snapshot.all_held
         for workflow in snapshot.held:
             floor.held.add(workflow)
@@ -172,6 +177,7 @@ class Rebuilding:
             self._leave(left, now)
         for held in self._held.values():
             self._place(held, now)
+        floor.reckon_over()
         for agent in floor.fleet:
             if not self._work[agent.name].present and agent.running is None:
                 floor.fleet.leave(agent)

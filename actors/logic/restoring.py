@@ -9,6 +9,7 @@ from __future__ import annotations
 from actors.effects import ROUTER, SCHEDULER
 from actors.logic.books import Books
 from actors.logic.late import given_up
+from actors.logic.versions import Library, intake_of, limits_of
 from actors.logic.workflows import Instance, Run, Withdrawal
 from actors.messages import (
     CancelTask,
@@ -21,12 +22,13 @@ from actors.messages import (
     Standing,
     WithdrawTask,
 )
-from actors.model import DEFAULT_PRIORITY, Event, TaskStatus
+from actors.model import DEFAULT_PRIORITY, Definitions, Event, TaskStatus
 
 
 class Restoring:
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, library: Library) -> None:
         self._books = books
+        self._library = library
         self._scheduler: int | None = None
         self._router: int | None = None
         """The generations that ask, in this batch."""
@@ -54,9 +56,9 @@ class Restoring:
         sent = [instance for instance in books.instances.live.values() if instance.sent_at is not None]
         late = [one.held for one in books.state.late.values()]
         tasks = tuple([held for instance in sent for held in self._held(instance)] + late)
-        state = books.state
+        state, limits = books.state, limits_of(self._library, self._in_force())
         paused, drained = tuple(sorted(state.paused)), tuple(sorted(state.drained))
-        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, drained))
+        out.send(SCHEDULER, SchedulerRestored(generation, tasks, paused, state.all_paused, drained, limits))
         for instance in sent:
             if instance.untouched:
                 books.instances.offer_again(instance)
@@ -91,7 +93,12 @@ class Restoring:
         books.out.priorities, books.out.derived = {}, []
         rows = (row.entity for row in books.table)
         priorities = {entity.id: entity.priority for entity in rows if entity.priority != DEFAULT_PRIORITY}
-        books.out.send(ROUTER, RouterRestored(generation, priorities, _derived(books)))
+        intake = intake_of(self._in_force())
+        books.out.send(ROUTER, RouterRestored(generation, priorities, _derived(books), intake))
+
+    def _in_force(self) -> Definitions:
+        """Adopted in this very batch, perhaps."""
+        return self._library[self._books.state.version]
 
 
 def _derived(books: Books) -> tuple[Event, ...]:

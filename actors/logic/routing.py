@@ -18,6 +18,7 @@ from typing import assert_never
 
 from actors.effects import KEEPER, Broadcast, Effect, Reply, Send, SetTimer
 from actors.logic.describing import some
+from actors.logic.versions import intake_of
 from actors.messages import (
     AwaitIdle,
     ChangesMade,
@@ -27,6 +28,7 @@ from actors.messages import (
     EventsDerived,
     ForwardedEvent,
     Inspect,
+    IntakeChanged,
     PrioritiesChanged,
     Publish,
     ReadStats,
@@ -40,17 +42,14 @@ from actors.model import (
     DEFAULT_PRIORITY,
     NOBODY,
     NS_PER_MS,
-    Coalesce,
     Definitions,
     EntityId,
     ErrorInfo,
     Event,
-    EventType,
     Instant,
     Json,
     Priority,
     ReplyId,
-    Trigger,
 )
 
 MAX_BATCHES = 64
@@ -94,9 +93,7 @@ class Routing:
         self._generation = generation
         self._held_back: list[Publish | ScheduleEvents | TimedEventDue] | None = [] if generation else None
         """What came before the keeper's snapshot; None: nothing is to be waited for."""
-        settings = definitions.settings
-        self._bound = settings.max_waiting_events
-        self._mergeable = _mergeable_types(definitions)
+        self._taking = intake_of(definitions)
         self._run_id = run_id
         self._priorities: dict[EntityId, Priority] = {}
         self._line: list[tuple[Priority, int, _Waiting]] = []
@@ -132,6 +129,8 @@ class Routing:
                 self._set_priorities(priorities)
             case RouterRestored():
                 self._restored(message, now)
+            case IntakeChanged():
+                self._taking = message
             case ChangesMade(changes):
                 return [Broadcast(changes)]
             case AwaitIdle(reply):
@@ -196,6 +195,7 @@ class Routing:
         if self._held_back is None or snapshot.generation != self._generation:
             return  # For one that has crashed since.
         held_back, self._held_back = self._held_back, None
+        self._taking = snapshot.intake or self._taking
         self._set_priorities(snapshot.priorities)
         self._derived(snapshot.derived, now)
         for message in held_back:
@@ -247,7 +247,7 @@ class Routing:
 
     def _publish(self, event: Event, asker: tuple[_Publication, int], now: Instant, *, full: bool) -> bool:
         """Take it in; true if it did not fit, or ``full`` says that one before it did not."""
-        if full or (self._waiting >= self._bound and not self._merges(event)):
+        if full or (self._waiting >= self._taking.max_waiting and not self._merges(event)):
             self.counts["refused"] += 1
             self._answer(asker, EventAnswer(None, OVERLOADED))
             return True
@@ -255,7 +255,7 @@ class Routing:
         return False
 
     def _merges(self, event: Event) -> bool:
-        return event.type in self._mergeable and (event.type, event.entity_id) in self._merging
+        return event.type in self._taking.mergeable and (event.type, event.entity_id) in self._merging
 
     def _admit(self, event: Event, now: Instant, *, derived: bool) -> _Waiting:
         self._sequence += 1
@@ -264,7 +264,7 @@ class Routing:
         priority = event.priority
         if priority is None:
             priority = self._priorities.get(EntityId(event.entity_id), DEFAULT_PRIORITY)
-        merges = event.type in self._mergeable and not derived
+        merges = event.type in self._taking.mergeable and not derived
         key = (event.type, event.entity_id)
         waiting = self._merging.get(key) if merges else None
         if waiting is None:
@@ -314,16 +314,3 @@ class Routing:
     def _taken(self) -> list[Effect]:
         effects, self._effects = self._effects, []
         return effects
-
-
-def _mergeable_types(definitions: Definitions) -> frozenset[str]:
-    """Types that start no workflow where each event counts, and that no ``when:`` on the event reads."""
-    arrivals = {EventType.DATA_READY, EventType.HIGH_PRIORITY_ARRIVED}
-    types: set[str] = {*arrivals, *definitions.settings.event_types}
-    for workflow in definitions.workflows.values():
-        each_counts = workflow.coalesce is Coalesce.ALL or (workflow.when is not None and workflow.when.reads_event)
-        if workflow.trigger is Trigger.EVENT and each_counts:
-            types.discard(workflow.trigger_event)
-            if workflow.trigger_event == EventType.DATA_READY:
-                types.discard(EventType.HIGH_PRIORITY_ARRIVED)  # It starts what DATA_READY starts.
-    return frozenset(types)

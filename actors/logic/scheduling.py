@@ -34,6 +34,7 @@ from actors.messages import (
     HoldAgent,
     HoldWorkflow,
     Inspect,
+    LimitsChanged,
     MinRuntimeOver,
     NoteReceived,
     NoteTaken,
@@ -51,7 +52,7 @@ from actors.messages import (
     WithdrawTask,
     WorkReport,
 )
-from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Millis, Workflow, WorkflowId
+from actors.model import NOBODY, AgentName, AttemptId, ErrorInfo, Instant, Json, Millis, Workflow, WorkflowId
 
 
 class Scheduling:
@@ -119,10 +120,8 @@ class Scheduling:
                 orders.cancel(task, reason, now)
             case ChangePriority(task, priority):
                 orders.change_priority(task, priority)
-            case HoldWorkflow(workflow, held):
-                orders.hold(workflow, held=held)
-            case HoldAgent(name, held):
-                orders.hold_agent(name, held=held)
+            case HoldWorkflow() | HoldAgent() | LimitsChanged():
+                self._bounded(message)
             case AgentReady(name, incarnation):
                 floor.arrived(name, incarnation)
             case AttemptSuspended(name, incarnation, attempt):
@@ -139,8 +138,7 @@ class Scheduling:
             case ReadStats(reply):
                 floor.effects.append(Reply(reply, self._stats()))
             case Inspect(reply):
-                shown = describing.scheduler(floor, now, knows=self.knows, stopping=orders.stopping)
-                floor.effects.append(Reply(reply, shown))
+                floor.effects.append(Reply(reply, self._described(now)))
             case ExplainWaiting(task, facts, reply):
                 self.inheritance.settle()
                 told = {**facts, **waiting_for.explain(floor, self.inheritance, task, now)}
@@ -183,6 +181,8 @@ class Scheduling:
                 self.inheritance.settle()
             floor.line.end_round()
             floor.effects += floor.aging.timer()
+            if floor.over:
+                floor.shrink_over()
             return floor.taken_effects()
         orders.stop_suspended(now)
         if orders.stopping != NOBODY and not floor.running and not floor.ending:
@@ -196,6 +196,18 @@ class Scheduling:
             floor.recorded(attempt)
         for ready in tasks:
             floor.enter(Waiting(ready, now))
+
+    def _bounded(self, message: HoldWorkflow | HoldAgent | LimitsChanged) -> None:
+        """What may start is another part of what waits from now on."""
+        match message:
+            case HoldWorkflow(workflow, held):
+                self._orders.hold(workflow, held=held)
+            case HoldAgent(name, held):
+                self._orders.hold_agent(name, held=held)
+            case LimitsChanged(limits):
+                self.floor.set_limits(limits)
+            case _:
+                assert_never(message)
 
     def _about_running(self, message: AttemptNoted | NoteTaken | ReleaseAttempt | MinRuntimeOver) -> None:
         """What concerns an attempt only while it has its agent; otherwise it comes too late."""
@@ -217,6 +229,9 @@ class Scheduling:
                     floor.fleet.offer_victim(running)
             case _:
                 assert_never(message)
+
+    def _described(self, now: Instant) -> Mapping[str, Json]:
+        return describing.scheduler(self.floor, now, knows=self.knows, stopping=self._orders.stopping)
 
     def _stats(self) -> dict[str, object]:
         floor = self.floor

@@ -46,7 +46,7 @@ Seen: TypeAlias = tuple[str | int, ...]
 _ABSENT = object()
 _VALUES = (
     "all_paused", "derived_number", "drained", "keys", "letters", "orders", "reconcile_set", "second", "sequence",
-    "watched", "working", "pending", "taken",
+    "version", "watched", "working", "pending", "taken",
 )  # fmt: skip
 """Noted as they are when a batch begins."""
 _GROWING = ("pending", "rows", "taken")
@@ -97,6 +97,7 @@ class State:
         "events",
         "idle_waiters",
         "in_hand",
+        "in_use",
         "instances_by_end",
         "keys",
         "late",
@@ -112,12 +113,20 @@ class State:
         "seen",
         "sequence",
         "taken",
+        "unused_waiters",
+        "version",
         "waiters",
         "watched",
         "working",
     )  # fmt: skip
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, version: str = "") -> None:
+        self.version = version
+        """Of the definitions in force."""
+        self.in_use: dict[str, int] = {}
+        """How many unfinished instances, and attempts that outlive theirs, there are of each version."""
+        self.unused_waiters: dict[str, tuple[ReplyId, ...]] = {}
+        """Who waits until nothing is of a version any more."""
         self.rows: dict[EntityId, Row] = {}
         self.pending: dict[EntityId, None] = {}
         """Pending rows that nothing has looked at since they changed, oldest first."""
@@ -127,9 +136,7 @@ class State:
         """Attempts that had not ended when their instance was over: each counts once, when it ends."""
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
-        self.keys = 0
-        self.orders = 0
-        self.second = 0
+        self.keys = self.orders = self.second = 0
         self.taken: dict[EntityId, tuple[str, ...]] = {}
         """Names used for an entity in this second, so that readable ids never collide."""
         self.seen: Remembered[Seen] = Remembered(settings.max_remembered_ids)
@@ -226,6 +233,15 @@ class State:
         if known is None:
             known = self._keyed[id(held)] = (held, {})
         known[1].setdefault(key, held.get(key, _ABSENT))
+
+    def uses(self, version: str, change: int) -> None:
+        """So many more are of this version, or fewer."""
+        self.will_change(self.in_use)
+        count = self.in_use.get(version, 0) + change
+        if count:
+            self.in_use[version] = count
+        else:
+            del self.in_use[version]
 
     def derived_sent(self, events: Sequence[Event]) -> None:
         """These follow from recorded outcomes and are with the router until they come back."""

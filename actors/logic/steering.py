@@ -25,7 +25,17 @@ from actors.messages import (
     RunWorkflow,
     SetPriority,
 )
-from actors.model import AgentName, Entity, EntityId, Instant, OnUnknownEntity, TaskStatus, Workflow, WorkflowId
+from actors.model import (
+    AgentName,
+    Entity,
+    EntityId,
+    EntitySeed,
+    Instant,
+    OnUnknownEntity,
+    TaskStatus,
+    Workflow,
+    WorkflowId,
+)
 from actors.views import Receipt
 
 Start: TypeAlias = RunWorkflow | RetryInstance
@@ -51,16 +61,7 @@ class Steering:
         out = self._books.out
         match message:
             case PutEntity(seed, reply):
-                if (
-                    self._books.table.get(seed.id) is None
-                    and len(self._books.table) >= self._books.definitions.settings.max_entities
-                ):
-                    raise RefusedError(
-                        f"the state table is full ({self._books.definitions.settings.max_entities} entities)"
-                    )
-                row = self._books.table.put(seed)
-                self._books.intake.put_row(row, now)
-                out.reply(reply, row.entity)
+                out.reply(reply, self._put(seed, now))
             case RunWorkflow(workflow, entity, params, reply):
                 out.reply(reply, self._run_by_hand(workflow, entity, params, now))
             case RetryInstance():
@@ -103,11 +104,20 @@ class Steering:
             case _:
                 assert_never(message)
 
+    def _put(self, seed: EntitySeed, now: Instant) -> Entity:
+        table, most = self._books.table, self._books.definitions.settings.max_entities
+        if table.get(seed.id) is None and len(table) >= most:
+            raise RefusedError(f"the state table is full ({most} entities)")
+        row = table.put(seed)
+        self._books.intake.put_row(row, now)
+        return row.entity
+
     def _pause(self, workflow: WorkflowId | None, *, paused: bool) -> None:
         if workflow is None:
             self._state.all_paused = paused
         else:
-            self._workflow(workflow)
+            if workflow not in self._books.names and workflow not in self.paused:
+                self._workflow(workflow)
             self._state.will_change(self.paused)
             (self.paused.add if paused else self.paused.discard)(workflow)
         self._books.out.send(SCHEDULER, HoldWorkflow(workflow, paused))

@@ -79,6 +79,8 @@ class SchedulerRestored:
     """The whole engine is paused."""
     drained: tuple[AgentName, ...] = ()
     """Agents that get no new work."""
+    limits: Mapping[WorkflowId, int] | None = None
+    """``max_concurrent`` by workflow; None: as the definitions say that it was built with."""
 
 
 @frozen
@@ -164,6 +166,16 @@ class RouterRestarted:
 
 
 @frozen
+class IntakeChanged:
+    """To the router: how it takes events in from now on."""
+
+    mergeable: frozenset[str]
+    """Types whose events merge into the newest of their entity."""
+    max_waiting: int
+    """So many events may wait at the router."""
+
+
+@frozen
 class RouterRestored:
     """The keeper's snapshot for a rebuilt router."""
 
@@ -172,6 +184,8 @@ class RouterRestored:
     """Of all entities whose priority is not the default."""
     derived: tuple[Event, ...]
     """Derived events that have not come back yet, in order, each with its id."""
+    intake: IntakeChanged | None = None
+    """None: as the definitions say that it was built with."""
 
 
 # --- an agent ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from actors.frozen import frozen
-from actors.messages.rebuilding import RouterRestored
+from actors.messages.rebuilding import IntakeChanged, RouterRestored
 from actors.messages.shared import AwaitIdle, Inspect, ReadStats
 from actors.model import NOBODY, EntityId, Event, Instant, Priority, ReplyId
 from actors.views import ChangeType, Receipt, StateChanged
@@ -100,4 +100,5 @@ ToRouter: TypeAlias = (
     | ReadStats
     | Inspect
     | RouterRestored
+    | IntakeChanged
 )

@@ -88,6 +88,13 @@ class HoldWorkflow:
 
 
 @frozen
+class LimitsChanged:
+    """``max_concurrent`` by workflow, from now on; a workflow that is not named has none. What runs goes on."""
+
+    limits: Mapping[WorkflowId, int]
+
+
+@frozen
 class HoldAgent:
     """Give this agent no new work until it is let go again."""
 
@@ -183,6 +190,7 @@ ToScheduler: TypeAlias = (
     | ChangePriority
     | HoldWorkflow
     | HoldAgent
+    | LimitsChanged
     | AgentReady
     | AttemptEnded
     | AttemptSuspended

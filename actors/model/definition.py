@@ -219,7 +219,13 @@ class Definitions:
     """Every action that a task names, by that name."""
     folder: str | None = None
     """The definitions folder, absolute; None for definitions that came as a dict."""
+    copy: str | None = None
+    """The copy of the folder that its code is run from; None: the folder itself."""
     trusted: bool = False
     """True for a folder: actions may be ``module:function`` below it, and commands may run."""
+    file: str | None = None
+    """The name of the one definition file of the folder that was read; None: all of them."""
+    version: str = ""
+    """A hash of what was read: of the folder's definitions and code, or of the dict."""
     written: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where a setting was written, ``FILE:LINE`` by its name; those that are not here were not in a file."""

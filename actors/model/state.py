@@ -56,6 +56,8 @@ class Origin:
     entity: EntityId
     second: int
     suffix: int = 1
+    version: str = ""
+    """Of the definitions that it runs by, whatever is loaded later."""
 
     def named(self, name: str) -> str:
         """The readable id of the instance (by its workflow's id) or of a task (by the task's)."""
@@ -87,6 +89,11 @@ class Job:
     @property
     def workflow(self) -> WorkflowId:
         return self.origin.workflow
+
+    @property
+    def version(self) -> str:
+        """Of the definitions whose code it runs."""
+        return self.origin.version
 
     @property
     def task_id(self) -> str:

@@ -14,6 +14,7 @@ from actors.reading.action_book import ActionBook
 from actors.reading.action_files import survey
 from actors.reading.faults import Faults, Source
 from actors.reading.files import ENDINGS, read_file
+from actors.reading.fingerprint import version_of, version_of_value
 from actors.reading.nodes import Mark, Node, Unreadable, clip, find, place, show
 from actors.reading.nodes import Path as NodePath
 from actors.reading.values import read_value
@@ -35,11 +36,11 @@ Given = Mapping[str, Callable[..., Any]]
 Result = tuple[Definitions | None, list[Fault]]
 
 
-def read_path(path: str | Path, given: Given) -> Result:
+def read_path(path: str | Path, given: Given, shown_as: str | None = None) -> Result:
     """The definitions of a folder, or of one file with its folder's settings and actions."""
     faults = Faults()
-    typed, real = str(path), Path(path)
-    if "\0" in typed or not os.path.exists(real):
+    typed, real = shown_as or str(path), Path(path)
+    if "\0" in str(path) or not os.path.exists(real):
         faults.add(Fault(clip(typed, 300), 1, 1, "", "no such file or directory"))
         return None, faults.sorted()
     if real.is_dir():
@@ -50,7 +51,9 @@ def read_path(path: str | Path, given: Given) -> Result:
             faults.add(Fault(typed, 1, 1, "", f"definitions end in {', '.join(ENDINGS)}"))
             return None, faults.sorted()
     reading = _Reading(folder, shown, given, faults)
-    return reading.read([name for name in names if name not in _BESIDE]), faults.sorted()
+    found = reading.read([name for name in names if name not in _BESIDE])
+    file = None if real.is_dir() else real.name
+    return dataclasses.replace(found, file=file, version=version_of(folder, only=file or "")), faults.sorted()
 
 
 def read_dict(value: object, given: Given) -> Result:
@@ -67,7 +70,7 @@ def read_dict(value: object, given: Given) -> Result:
     settings = read_settings(source, ("settings",)) if "settings" in root.mapping() else Settings()
     collected = _Collected(settings, ActionBook(given, None, faults), faults)
     collected.take(Source("", _without(root, "settings"), faults))
-    return collected.definitions(None), faults.sorted()
+    return dataclasses.replace(collected.definitions(None), version=version_of_value(value)), faults.sorted()
 
 
 def _names(folder: Path, shown: str, faults: Faults) -> list[str]:

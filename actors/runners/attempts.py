@@ -170,6 +170,10 @@ class WorkerRunner:
 
     # --- before the first attempt ---
 
+    def take_output(self) -> None:
+        """Have what actions print be log lines of theirs, instead of going to this program's standard output."""
+        self._terms = replace(self._terms, takes_output=True)
+
     def warm(self, nice_levels: Iterable[int] = (0,), *, timeout: float = 30.0) -> None:
         """Start the helper process and one idle worker for each level given, and wait for the imports.
 

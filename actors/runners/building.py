@@ -12,7 +12,12 @@ from actors.ports import Clock, Runner
 
 
 def build_runners(
-    definitions: Definitions, given: Mapping[str, Callable[..., Any]], clock: Clock, name: str
+    definitions: Definitions,
+    given: Mapping[str, Callable[..., Any]],
+    clock: Clock,
+    name: str,
+    *,
+    takes_output: bool = False,
 ) -> dict[Isolation, Runner]:
     """A runner for each isolation that a task uses; the others are not even imported."""
     used = {task.isolation for workflow in definitions.workflows.values() for task in workflow.tasks}
@@ -31,9 +36,11 @@ def build_runners(
     if used & {Isolation.PROCESS, Isolation.COMMAND}:
         from actors.runners.processes import ProcessRunner
 
-        folder = definitions.folder
         specs = _process_actions(definitions)
+        folder = None if definitions.folder is None else (definitions.folder, definitions.copy)
         workers = ProcessRunner(specs, clock=clock, paths=sys.path, folder=folder, max_bytes=max_bytes)
+        if takes_output:
+            workers.take_output()
         runners[Isolation.PROCESS] = runners[Isolation.COMMAND] = workers
     return runners
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ from actors.errors import AttemptStopped, RequestError
 from actors.model import ErrorInfo, Job, Json, Outcome, OutcomeKind
 from actors.runners.context import MAX_BYTES, Context, Notes
 from actors.runners.failures import describe
+from actors.runners.said import CURRENT
 from actors.runners.stopping import Control, left_by_stop, within
 from actors.runners.values import plain
 
@@ -67,6 +69,7 @@ class Execution:
         if control.reason is not None:
             return False
         control.began = control.now()
+        CURRENT.set(partial(control.quietly, self.notes.line))
         return True
 
     def call(self) -> tuple[Any, BaseException | None]:

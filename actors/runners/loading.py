@@ -10,7 +10,9 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -70,7 +72,8 @@ def _module(spec: ActionSpec) -> ModuleType:
     if spec.folder is None:
         return importlib.import_module(spec.module)
     folder = os.path.realpath(spec.folder)
-    if folder not in sys.path:
+    copied = any(isinstance(finder, CopyFinder) and finder.folder == folder for finder in sys.meta_path)
+    if not copied and folder not in sys.path:
         sys.path.insert(0, folder)
     module = importlib.import_module(spec.module)
     file = os.path.realpath(getattr(module, "__file__", None) or "")
@@ -80,6 +83,33 @@ def _module(spec: ActionSpec) -> ModuleType:
             "cannot be imported; rename the file"
         )
     return module
+
+
+class CopyFinder(MetaPathFinder):
+    """Finds a folder's modules in a copy of it, before all that are on the path.
+
+    Their ``__file__`` is in the folder: what lies beside them there, or is written there, is not of the copy.
+    """
+
+    def __init__(self, folder: str, copy: str) -> None:
+        self.folder = os.path.realpath(folder)
+        self._copy = os.path.realpath(copy)
+
+    def install(self) -> None:
+        place = next((place for place, finder in enumerate(sys.meta_path) if finder is PathFinder), len(sys.meta_path))
+        sys.meta_path.insert(place, self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        where = [self._copy] if path is None else [each for each in path if self._inside(each)]
+        found = PathFinder.find_spec(fullname, where, target) if where else None
+        if found is not None and found.origin is not None and self._inside(found.origin):
+            found.origin = self.folder + found.origin[len(self._copy) :]
+        return found
+
+    def _inside(self, path: str) -> bool:
+        return path == self._copy or path.startswith(self._copy + os.sep)
 
 
 def spec_to_json(spec: ActionSpec) -> Json:

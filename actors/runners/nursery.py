@@ -48,6 +48,10 @@ class Terms:
     """Variables for the actions beside the few that are handed on."""
     folder: str | None
     max_bytes: int
+    copy: str | None = None
+    """A copy of the folder, whose code is run."""
+    takes_output: bool = False
+    """What actions print is a log line of theirs."""
 
 
 class Nursery:
@@ -78,6 +82,8 @@ class Nursery:
             environment={**kept_environment(os.environ), **self._terms.environment},
             base=self._base,
             folder=self._terms.folder,
+            copy=self._terms.copy,
+            takes_output=self._terms.takes_output,
             max_bytes=self._terms.max_bytes,
             actions=self._terms.actions,
         )

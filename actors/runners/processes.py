@@ -16,7 +16,8 @@ class ProcessRunner(WorkerRunner):
 
     ``actions`` are imported once, by a helper process that forks the workers; ``paths`` is the
     ``sys.path`` it gets. ``environment`` adds to the few variables that are handed on (PATH,
-    HOME, LANG and their kind). Results and checkpoints may take ``max_bytes`` as JSON.
+    HOME, LANG and their kind). Results and checkpoints may take ``max_bytes`` as JSON. ``folder``
+    is the definitions folder, or that and a copy of it whose code is run.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class ProcessRunner(WorkerRunner):
         *,
         clock: Clock,
         paths: Sequence[str],
-        folder: str | None = None,
+        folder: str | tuple[str, str | None] | None = None,
         environment: Mapping[str, str] | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        terms = Terms(actions, tuple(paths), environment or {}, folder, max_bytes)
+        place, copy = folder if isinstance(folder, tuple) else (folder, None)
+        terms = Terms(actions, tuple(paths), environment or {}, place, max_bytes, copy)
         super().__init__(terms, clock=clock, name="actors-processes")

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -43,10 +43,10 @@ class CommandUnusable(NonRetryable):
 class Program:
     """The action of a task that says ``run:``; called like any other, it returns the program's result."""
 
-    def __init__(self, job: Job, control: Control, *, folder: str | None, max_bytes: int) -> None:
+    def __init__(self, job: Job, control: Control, *, folders: Sequence[str], max_bytes: int) -> None:
         self._job = job
         self._control = control
-        self._folder = folder
+        self._folders = folders
         self._output = LastLine(max_bytes)
         self._errors = Lines()
 
@@ -99,9 +99,12 @@ class Program:
 
     def _located(self, word: str) -> str:
         """``./x`` and ``../x`` are meant from the definitions folder, wherever the program runs."""
-        if self._folder is not None and word.startswith(("./", "../")):
-            return os.path.normpath(os.path.join(self._folder, word))
-        return word
+        if not self._folders or not word.startswith(("./", "../")):
+            return word
+        # A copy has what is in the folder, and nothing of what is beside it.
+        places = [os.path.normpath(os.path.join(folder, word)) for folder in self._folders]
+        inside = [place for place in places[:-1] if word.startswith("./") and os.path.exists(place)]
+        return (inside or places[-1:])[0]
 
     def _given(self) -> Json:
         """What the program reads from its standard input."""

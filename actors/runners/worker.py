@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -45,6 +46,7 @@ from actors.runners.limits import name_limit
 from actors.runners.loading import Actions
 from actors.runners.notes import Mailbox
 from actors.runners.program import Program
+from actors.runners.said import Ears
 from actors.runners.stopping import Control
 from actors.runners.wire import Pipe, decode, encode
 from actors.runners.workplace import STOP_SIGNAL, Place, Setup, restrict, settle
@@ -92,6 +94,8 @@ class BoardNotes:
         self._lock = threading.Lock()
         self._closed = False
         self.newest: Json = None
+        self.last_words: Callable[[], None] = lambda: None
+        """Called before the notes are closed."""
 
     def checkpoint(self, value: Json) -> None:
         if value is not None:
@@ -116,6 +120,7 @@ class BoardNotes:
                 self._call()
 
     def close(self) -> None:
+        self.last_words()
         with self._lock:
             self._closed = True
 
@@ -139,6 +144,8 @@ class Worker:
         os.close(place.board)
         self._control: WorkerControl | None = None
         self._traces = False
+        self._ears = Ears()
+        self._ears.listen(output=setup.takes_output)
         self._threads = threading.active_count()
 
     def serve(self) -> None:
@@ -180,7 +187,10 @@ class Worker:
         # A signal that came before there was something to stop has left its word.
         if reason := control.told():
             control.tell(reason)
+        self._ears.say = partial(control.quietly, notes.line)
+        notes.last_words = self._ears.over
         outcome = execution.run()
+        self._ears.say = None
         self._control = None
         if self._traces:
             self._traces = False
@@ -189,7 +199,7 @@ class Worker:
 
     def _action(self, job: Job, control: Control) -> Callable[[Any], Any] | ErrorInfo:
         if job.task.run is not None:
-            return Program(job, control, folder=self._setup.folder, max_bytes=self._setup.max_bytes)
+            return Program(job, control, folders=self._setup.folders(), max_bytes=self._setup.max_bytes)
         name = job.task.action or ""
         found = self._actions.functions.get(name) or self._actions.faults.get(name)
         return found or ErrorInfo("Unloadable", f"no action {name!r} is known to this worker", retryable=False)

@@ -19,7 +19,7 @@ from typing import Any
 
 from actors.model import ActionSpec, Limits
 from actors.runners import kernel
-from actors.runners.loading import spec_from_json, spec_to_json
+from actors.runners.loading import CopyFinder, spec_from_json, spec_to_json
 from actors.runners.wire import decode, encode
 
 STOP_SIGNAL = signal.SIGURG
@@ -43,8 +43,16 @@ class Setup:
     """A temporary folder of the engine's; each worker has its own in it."""
     folder: str | None
     """The definitions folder: relative programs are found there."""
+    copy: str | None
+    """A copy of it, whose code is run."""
+    takes_output: bool
+    """What actions print is a log line of theirs, instead of going where the engine's own output goes."""
     max_bytes: int
     actions: Mapping[str, ActionSpec]
+
+    def folders(self) -> tuple[str, ...]:
+        """Where relative programs are, in the order in which they are looked for."""
+        return tuple(folder for folder in (self.copy, self.folder) if folder is not None)
 
     def save(self, file: Path) -> None:
         value = {name: getattr(self, name) for name in self.__slots__}
@@ -64,6 +72,8 @@ class Setup:
         sys.path[:] = self.paths
         os.environ.clear()
         os.environ.update(self.environment)
+        if self.folder is not None and self.copy is not None:
+            CopyFinder(self.folder, self.copy).install()
 
 
 @dataclass(frozen=True, slots=True)

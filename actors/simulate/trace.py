@@ -78,6 +78,10 @@ class Trace:
             "args": told,
         })  # fmt: skip
 
+    def event(self, event: dict[str, object]) -> None:
+        """Any event of the format."""
+        self._write(event)
+
     def _meta(self, name: str, thread: int, told: dict[str, object]) -> None:
         self._write({"name": name, "ph": "M", "pid": self._process, "tid": thread, "args": told})
 

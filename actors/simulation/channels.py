@@ -9,6 +9,10 @@ from actors.model import NOBODY
 from actors.simulation.choices import Choices
 
 MAX_BATCH = 4
+ECHO = "echo of "
+"""How the sender of a message begins that comes twice: what was sent after it may overtake it."""
+LATE = 4
+"""Of so many times that an echo could come, it comes once; else somebody is picked anew."""
 KEPT = frozenset({"runner", "timer", "user", "other"})
 """Senders whose messages are not lost with an inbox."""
 
@@ -32,9 +36,12 @@ class Channels:
         """Some receiver's next batch: senders and messages. At least one message must wait."""
         keys = list(self._waiting)
         first = keys[choices.pick(len(keys))]
+        if first[0].startswith(ECHO) and choices.pick(LATE):
+            # What is said again may come when its task has long been given out once more.
+            first = keys[choices.pick(len(keys))]
         to = first[1]
         batch = self._some(first, choices)
-        others = [key for key in keys if key[1] == to and key is not first]
+        others = [key for key in keys if key[1] == to and key is not first and not key[0].startswith(ECHO)]
         for other in others:
             if len(batch) < MAX_BATCH and choices.pick(3) == 1:
                 batch += self._some(other, choices)

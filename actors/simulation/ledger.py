@@ -1,38 +1,16 @@
-"""What a shell knows of its actor from what it took in and performed, whatever a crashed logic has forgotten."""
+"""What an agent has begun and reported, as the engine's shells know it from what they took in and performed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from actors.effects import Abandon, Effect, Kill, Reply, Resume, Send, Start
+from actors.effects import Abandon, Effect, Kill, Resume, Send, Start
 from actors.ledger import REMEMBERED, Ledger
 from actors.logic.reaping import Death, Orphan
 from actors.messages import AttemptEnded, AttemptSuspended, EndTaken
-from actors.model import NOBODY, ErrorInfo, ReplyId
+from actors.model import ErrorInfo
 
 _NO_DEATH = Death(ErrorInfo("none", "only looked at"))
-
-
-class OpenAsks:
-    """Messages that expect an answer, taken in and neither answered nor handed on."""
-
-    def __init__(self) -> None:
-        self._open: dict[ReplyId, tuple[str, Any]] = {}
-
-    def took(self, sender: str, message: Any) -> None:
-        reply = getattr(message, "reply", NOBODY)
-        if reply != NOBODY:
-            self._open[reply] = (sender, message)
-
-    def performed(self, effect: Effect) -> None:
-        if isinstance(effect, Reply):
-            self._open.pop(effect.to, None)
-        elif isinstance(effect, Send):
-            self._open.pop(getattr(effect.message, "reply", NOBODY), None)
-
-    def all(self) -> list[tuple[str, Any]]:
-        """Oldest first, with who sent them."""
-        return list(self._open.values())
 
 
 class AgentLedger:

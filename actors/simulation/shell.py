@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from actors.effects import Effect, Reply
+from actors.asks import ASKING, OpenAsks
+from actors.effects import Effect, Reply, Send
 from actors.errors import EngineError
 from actors.logic.reaping import Death
 from actors.model import NOBODY, ErrorInfo, Instant
-from actors.simulation.ledger import AgentLedger, OpenAsks
+from actors.simulation.ledger import AgentLedger
 from actors.simulation.watching import Watcher
 
 Taken = tuple[str, Any]
 """A message and who sent it."""
+AGAIN = "again"
+"""The sender of what was taken in before a crash and is fed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Shell:
         self._make = make
         self._perform = perform
         self._watcher = watcher
-        self._asks = OpenAsks()
+        self._asks = OpenAsks(lambda _number: True)
         self._ledger = AgentLedger()
         self.logic = make(0, self._ledger, None)
 
@@ -82,7 +85,8 @@ class Shell:
         decided = logic.settle(now)
         effects: list[Effect] = []
         for (sender, message), some in zip(batch, led_to, strict=True):
-            self._asks.took(sender, message)
+            if type(message) in ASKING:
+                self._asks.took(message)
             self._ledger.took(message)
             self._watcher.took(sender, self.name, message, some)
             effects += some
@@ -110,8 +114,8 @@ class Shell:
         self._watcher.crashed(self.name, in_hand)
         self._do(self.logic.begin(now))
         if state is None:
-            for taken in self._asks.all():
-                self._batch([taken], now, None)
+            for ask in self._asks.all():
+                self._batch([(AGAIN, ask)], now, None)
 
     def _quarantine(self, message: Any, now: Instant) -> None:
         self.quarantined.append(message)
@@ -124,6 +128,9 @@ class Shell:
 
     def _do(self, effects: list[Effect]) -> None:
         for effect in effects:
-            self._asks.performed(effect)
+            if isinstance(effect, Reply):
+                self._asks.answered(effect.to)
+            elif isinstance(effect, Send) and type(effect.message) in ASKING:
+                self._asks.handed_on(effect.message)
             self._ledger.performed(effect)
         self._perform(self.name, effects)

@@ -16,7 +16,7 @@ from actors.logic.reaping import KILLABLE, Death
 from actors.logic.working import Working
 from actors.messages import ActionNoted, AttemptClosed, AttemptEnded, CancelAttempt, Note, ReleaseAttempt, StopAgents
 from actors.model import ALL, NS_PER_MS, AgentName, Definitions, Instant, Job, Millis, OutcomeKind, ReplyId
-from actors.simulation.channels import Channels
+from actors.simulation.channels import ECHO, Channels
 from actors.simulation.choices import Choices
 from actors.simulation.ledger import AgentLedger
 from actors.simulation.parts import Parts
@@ -28,8 +28,6 @@ from actors.simulation.watching import Watcher
 MOST_CRASHES = 3
 _TAKES_MS = (20, 60, 200, 3_600_000, 3_600_000)
 _PAUSES_MS = (1, 5, 20, 110)
-ECHO = "echo of "
-"""A message that comes twice comes late: what was sent after it may overtake it."""
 REPEATABLE = frozenset({AttemptEnded, AttemptClosed, CancelAttempt, ReleaseAttempt})
 """Messages that may come twice: who was rebuilt, or serves one that was, says again what may have been lost."""
 

@@ -108,7 +108,7 @@ def test_an_ask_that_was_taken_in_before_the_crash_is_fed_again(company: Start) 
     works.tell("a", Add(5), Add(0))
 
     assert answer.get(timeout=BOUND_S) == 1
-    assert works.seats["a"].open == {}
+    assert len(works.seats["a"].asks) == 0
 
 
 def test_an_ask_of_a_caller_who_gave_up_is_not_fed_again(company: Start) -> None:
@@ -118,7 +118,7 @@ def test_an_ask_of_a_caller_who_gave_up_is_not_fed_again(company: Start) -> None
     works.ask("a")
     works.desk.forget(number)
 
-    assert works.seats["a"].still_asked() == []
+    assert works.seats["a"].asks.all() == []
 
 
 def test_an_open_ask_that_crashes_every_logic_is_answered_with_an_error(company: Start) -> None:

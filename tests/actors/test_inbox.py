@@ -228,4 +228,4 @@ def test_nobody_is_a_correlation_that_nobody_has(company: Start) -> None:
     works.tell("a", ReadStats(NOBODY))
 
     assert works.book("a") == []
-    assert works.seats["a"].open == {}
+    assert len(works.seats["a"].asks) == 0

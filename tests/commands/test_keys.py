@@ -70,8 +70,22 @@ AT_LEAST = ("agents", "why TASK", "stats", "inspect keeper", "events --since 0-0
 """What these hold beside depends on the state of things."""
 STATUS = {"wait 20 --for INSTANCE": 1}
 """It was cancelled before."""
-ELSEWHERE = {"start", "shell", "validate", "simulate", "schema", "help", "completion", "watch", "replay"}
-"""Commands that print no data of the engine, and one whose keys another test pins."""
+ELSEWHERE = {
+    "start",
+    "shell",
+    "validate",
+    "simulate",
+    "schema",
+    "help",
+    "completion",
+    "watch",
+    "replay",
+    "graph",
+    "init",
+    "trace",
+    "doctor",
+}
+"""Commands that print no data of the engine, and those whose keys other tests pin."""
 
 
 def keys_of(found: Any) -> set[str]:

@@ -52,6 +52,23 @@ def test_what_runs_or_is_unknown_cannot_be_retried(start: Callable[..., Watched]
     (tmp_path / "go").touch()
 
 
+def test_an_instance_is_found_by_any_task_of_it_before_and_after_its_end(
+    start: Callable[..., Watched], tmp_path: Path
+) -> None:
+    watched = start(held(tmp_path))
+    receipt = watched.engine.publish(Event("DATA_READY", "X"))
+    (begun,) = watched.until(ChangeType.TASK_STARTED)
+
+    for _ in range(2):
+        for id in (receipt.instances[0], begun.task_id):
+            assert watched.engine.instance_of(id) == watched.engine.instance(receipt.instances[0])
+        (tmp_path / "go").touch()
+        watched.engine.wait(receipt, BOUND_S)
+    assert watched.engine.instance_of(begun.task_id).status == "completed"
+    with pytest.raises(NotFoundError, match="no instance or task 'task_X_1'"):
+        watched.engine.instance_of("task_X_1")
+
+
 # --- pauses ------------------------------------------------------------------------------------
 
 
@@ -154,7 +171,7 @@ def test_why_finds_an_ended_task_by_its_id_among_many_without_looking_at_the_oth
     assert (facts["instance_id"], facts["ended_by"], facts["blocked_by"]) == (chosen.id, "completion", None)
     with pytest.raises(RefusedError, match=f"{chosen.id} is an instance"):
         engine.why(chosen.id)
-    with pytest.raises(NotFoundError, match="no unfinished task 'task_e99_1'"):
+    with pytest.raises(NotFoundError, match="no instance or task 'task_e99_1'"):
         engine.why("task_e99_1")
 
 

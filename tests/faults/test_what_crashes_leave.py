@@ -131,7 +131,7 @@ def test_an_attempt_that_could_not_be_started_is_lost_and_made_again(
     world: World, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
 ) -> None:
     world.engine.start()
-    runner = next(iter(world.parts._runners.values()))
+    runner = world.parts.benches.all[0]
     monkeypatch.setattr(runner, "start", failing(runner.start, [failure]))
 
     world.publish(3)

@@ -150,7 +150,9 @@ class RebuiltWorld(World):
     def rebuild(self) -> None:
         state = self.keeping.state
         state.roll_back()
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", state=state)
+        self.keeping = Keeping(
+            self.definitions, calendar=self.calendar, store_id="store", state=state, library=self.library
+        )
         self.logic[KEEPER] = self.keeping
 
 
@@ -175,7 +177,7 @@ class CrashingWorld(RebuiltWorld):
             super().feed(name, batch)
             return
         if self._twin is None:
-            self._twin = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+            self._twin = Keeping(self.definitions, calendar=self.calendar, store_id="store", library=self.library)
         begins = 0
         for place, message in enumerate(batch):
             if self.curse(message):

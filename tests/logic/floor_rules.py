@@ -90,7 +90,9 @@ def _check_counts(floor: Floor) -> None:
     assert +floor.taken == +taken, "places below the limits"
     assert min(floor.taken.values(), default=0) >= 0
     for workflow, limit in floor.limits.items():
-        assert taken[workflow] <= limit, f"{workflow} has {taken[workflow]} of {limit}"
+        assert taken[workflow] <= max(limit, floor.over.get(workflow, 0)), (
+            f"{workflow} has {taken[workflow]} of {limit}"
+        )
     asleep = sum(w.home is not None for w in floor.line) + sum(r.suspending for r in floor.running.values())
     assert floor.suspended == asleep <= len(floor.fleet.agents)
     assert len(floor.set_aside) <= len(floor.fleet.agents)

@@ -11,40 +11,31 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from actors.asks import ASKING, OpenAsks
 from actors.effects import (
     KEEPER,
     ROUTER,
     SCHEDULER,
-    Abandon,
     Broadcast,
     ClearTimer,
-    Credit,
     Effect,
-    Interrupt,
-    Kill,
-    Probe,
     Reply,
-    Resume,
     Save,
     Send,
     SetTimer,
-    Start,
-    Suspend,
 )
 from actors.errors import EngineError
 from actors.logic.history import Calendar
 from actors.logic.keeping import Keeping
-from actors.logic.reaping import KILLABLE, Death
+from actors.logic.reaping import Death
 from actors.logic.routing import Routing
 from actors.logic.scheduling import Scheduling
 from actors.logic.working import Working
 from actors.messages import (
-    ActionEnded,
-    ActionProbed,
-    ActionSuspended,
+    AdoptDefinitions,
     AttemptEnded,
     EndTaken,
     Message,
@@ -56,63 +47,20 @@ from actors.model import (
     NS_PER_MS,
     AgentGroup,
     AgentName,
-    AttemptId,
     Definitions,
     ErrorInfo,
     Instant,
-    Job,
-    Json,
-    Outcome,
     OutcomeKind,
     ReplyId,
     Settings,
-    StopReason,
     Workflow,
 )
 from actors.simulation.ledger import AgentLedger
 from actors.views import StateChanged
+from tests.logic.acting import Acting
 
 BEGINNING: Instant = 1_000_000 * NS_PER_MS
 UTC = 1_630_000_000.0
-
-
-@dataclass
-class Action:
-    """An attempt that runs, or stands still."""
-
-    job: Job
-    agent: AgentName
-    began: Instant | None
-    ends_at: Instant | None = None
-    left: Instant | None = None
-    suspended: bool = False
-    abandoned: bool = False
-    told: StopReason | None = None
-    checkpoint: Json = None
-    saved: Instant | None = None
-    credit: bool = True
-
-    @property
-    def label(self) -> str:
-        return label(self.job)
-
-
-def label(job: Job) -> str:
-    return f"{job.task.id}@{job.entity.id}"
-
-
-@dataclass
-class Told:
-    """What has happened to actions, in order; labels are ``task@entity``."""
-
-    started: list[str] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
-    interrupted: list[tuple[str, StopReason]] = field(default_factory=list)
-    killed: list[str] = field(default_factory=list)
-    suspended: list[str] = field(default_factory=list)
-    resumed: list[tuple[str, str]] = field(default_factory=list)
-    abandoned: list[str] = field(default_factory=list)
-    ended: list[tuple[str, OutcomeKind]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -132,7 +80,7 @@ class Promise:
         return self.answers.get(self.number)
 
 
-class Machine:
+class Machine(Acting):
     def __init__(
         self,
         *workflows: Workflow,
@@ -140,20 +88,19 @@ class Machine:
         groups: tuple[AgentGroup, ...] = (),
         **settings: Any,
     ) -> None:
-        self.now = BEGINNING
+        super().__init__(BEGINNING)
         self.settings = Settings(agents=groups or (AgentGroup(count=agents),), **settings)
         self.definitions = Definitions({w.id: w for w in workflows}, self.settings)
+        self.library = {self.definitions.version: self.definitions}
         names = [(AgentName(f"{g.name}_{n}"), g.capabilities) for g in self.settings.agents for n in range(g.count)]
         self.calendar = Calendar(UTC, BEGINNING)
-        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store")
+        self.keeping = Keeping(self.definitions, calendar=self.calendar, store_id="store", library=self.library)
         self.scheduling = Scheduling(self.definitions.workflows, names, starvation_ms=self.settings.starvation_ms)
         self.routing = Routing(self.definitions, "run")
         self.working = {name: Working(name) for name, _ in names}
         self.ledgers = {str(name): AgentLedger() for name, _ in names}
         self.crashes: Counter[str] = Counter()
         """How often each logic was rebuilt: the generation of those that have one."""
-        self._open: dict[str, dict[ReplyId, Any]] = {}
-        """What each actor was asked, and has neither answered nor handed on."""
         self.agent_names = names
         self.logic: dict[str, Any] = {
             KEEPER: self.keeping, SCHEDULER: self.scheduling, ROUTER: self.routing, **dict(self.working.items()),
@@ -162,22 +109,14 @@ class Machine:
         self.timers: dict[tuple[str, object], tuple[Instant, int, Message]] = {}
         self.records: dict[str, Any] = {}
         self.changes: list[StateChanged] = []
-        self.actions: dict[AttemptId, Action] = {}
-        self.told = Told()
         self.sent: list[tuple[str, str, Message]] = []
         """Every message between actors: from, to, what."""
-        self.takes: dict[str, int] = {}
-        """Tasks whose actions end by themselves, and after how many ms."""
-        self.deaf: set[str] = set()
-        """Tasks whose actions do not hear that they should stop."""
-        self.slow_to_begin: set[str] = set()
-        """Tasks whose actions have not run their first line yet."""
         self._stop: StopAgents | None = None
         """As the engine remembers it for a scheduler that is rebuilt."""
         self._answers: dict[ReplyId, Any] = {}
         self._asked: list[ReplyId] = []
         self._numbers = 0
-        self._open = {name: {} for name in self.logic}
+        self._asks = {name: OpenAsks(lambda _number: True) for name in self.logic}
         self._post(KEEPER, Watch(watched=True), "test")
         for working in self.working.values():
             self._perform(working.name, working.begin(self.now))
@@ -203,8 +142,8 @@ class Machine:
         effects: list[Effect] = []
         for message in batch:
             effects += logic.receive(message, self.now)
-            if getattr(message, "reply", NOBODY) != NOBODY:
-                self._open[name][message.reply] = message
+            if type(message) in ASKING:
+                self._asks[name].took(message)
             if isinstance(message, EndTaken):
                 self.ledgers[name].took(message)
         if batch:
@@ -234,7 +173,7 @@ class Machine:
         else:
             self.logic[name] = self.working[AgentName(name)] = self._next_working(AgentName(name))
         self._perform(name, self.logic[name].begin(self.now))
-        for message in list(self._open[name].values()):
+        for message in self._asks[name].all():
             self.feed(name, [message])
 
     def _next_working(self, name: AgentName, *, final: bool = False) -> Working:
@@ -243,6 +182,12 @@ class Machine:
         reported = ledger.reported
         incarnation = self.working[name].incarnation + 1
         return Working(name, incarnation=incarnation, orphans=ledger.orphans, death=death, reported=reported)
+
+    def load(self, version: str, *workflows: Workflow, **settings: Any) -> AdoptDefinitions:
+        """Add another version of the definitions, which the message puts in force."""
+        changed = replace(self.settings, **settings)
+        self.library[version] = Definitions({w.id: w for w in workflows}, changed, version=version)
+        return AdoptDefinitions(version)
 
     def settle(self) -> None:
         """Deliver until every inbox is empty; no time passes."""
@@ -282,13 +227,14 @@ class Machine:
                 self.ledgers[name].performed(effect)
             match effect:
                 case Send(to, message):
-                    self._open[name].pop(getattr(message, "reply", NOBODY), None)
+                    if type(message) in ASKING:
+                        self._asks[name].handed_on(message)
                     if isinstance(message, AttemptEnded) and message.outcome.error is not None:
                         assert message.outcome.error.type != "Refused", f"S2: {message}"
                     self._post(to, message, name)
                 case Reply(number, value):
                     assert number not in self._answers, "answered twice"
-                    self._open[name].pop(number, None)
+                    self._asks[name].answered(number)
                     self._answers[number] = value
                 case SetTimer(key, at, message):
                     self._numbers += 1
@@ -305,75 +251,6 @@ class Machine:
                     self.changes += changes
                 case _:
                     self._act(AgentName(name), effect)
-
-    def _act(self, agent: AgentName, effect: Effect) -> None:
-        """What a runner does."""
-        match effect:
-            case Start(job):
-                self._start(agent, job)
-            case Resume(job):
-                action = self.actions[job.attempt]
-                assert action.suspended
-                action.suspended, action.agent = False, agent
-                action.ends_at = None if action.left is None else self.now + action.left
-                self.told.resumed.append((action.label, agent))
-                self._check_limit(job)
-            case Interrupt(attempt, reason):
-                if attempt in self.actions:
-                    action = self.actions[attempt]
-                    action.told = reason
-                    self.told.interrupted.append((action.label, reason))
-                    if action.job.task.id not in self.deaf and not action.suspended:
-                        self._end(action, OutcomeKind.STOPPED)
-            case Kill(attempt):
-                if attempt in self.actions and self.actions[attempt].job.task.isolation in KILLABLE:
-                    self.told.killed.append(self.actions[attempt].label)
-                    self._end(self.actions[attempt], OutcomeKind.STOPPED, killed=True)
-            case Suspend(attempt):
-                if attempt in self.actions:
-                    action = self.actions[attempt]
-                    action.suspended = True
-                    action.left = None if action.ends_at is None else action.ends_at - self.now
-                    self.told.suspended.append(action.label)
-                    self._post(action.agent, ActionSuspended(attempt), "runner")
-            case Credit(attempt):
-                if attempt in self.actions:
-                    self.actions[attempt].credit = True
-            case Probe(attempt):
-                began = self.actions[attempt].began if attempt in self.actions else None
-                self._post(agent, ActionProbed(attempt, began), "runner")
-            case Abandon(attempt):
-                if attempt in self.actions:  # Its end may be on its way to the agent: late calls are normal.
-                    self.actions[attempt].abandoned = True
-                    self.told.abandoned.append(self.actions[attempt].label)
-            case _:
-                raise AssertionError(f"nobody performs {effect}")
-
-    def _start(self, agent: AgentName, job: Job) -> None:
-        live = [a for a in self.actions.values() if a.job.attempt.task == job.attempt.task]
-        assert not live, f"S1: {job.attempt} starts while {live[0].job.attempt} lives"
-        busy = [a for a in self.actions.values() if a.agent == agent and not (a.suspended or a.abandoned)]
-        assert not busy, f"S2: {agent} has {busy[0].label} already"
-        takes = self.takes.get(job.task.id)
-        began = None if job.task.id in self.slow_to_begin else self.now
-        ends_at = None if takes is None else self.now + takes * NS_PER_MS
-        self.actions[job.attempt] = Action(job, agent, began, ends_at)
-        self.told.started.append(label(job))
-        self.told.jobs.append(job)
-        self._check_limit(job)
-
-    def _check_limit(self, job: Job) -> None:
-        limit = self.definitions.workflows[job.workflow].max_concurrent
-        live = [a for a in self.actions.values() if a.job.workflow == job.workflow and not a.suspended]
-        assert limit is None or len(live) <= limit, f"{job.workflow} runs {len(live)} of {limit}"
-
-    def _end(self, action: Action, kind: OutcomeKind, **fields: Any) -> None:
-        del self.actions[action.job.attempt]
-        self.told.ended.append((action.label, kind))
-        outcome = Outcome(
-            kind, checkpoint=action.checkpoint, began=action.began, ended=self.now, saved=action.saved, **fields
-        )
-        self._post(action.agent, ActionEnded(action.job.attempt, outcome), "runner")
 
     def finish_all(self) -> None:
         """End every action with a result as soon as it runs, and let timers ring, until there is nothing left."""

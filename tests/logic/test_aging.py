@@ -274,6 +274,24 @@ def test_a_freed_agent_goes_by_importance_though_the_most_important_stands_behin
     assert world.running() == ["polite@more"]
 
 
+def test_a_freed_agent_is_taken_over_by_an_aged_task_and_had_when_the_end_is_recorded() -> None:
+    """It was freed for ``late``, which counts for less now; until then it is kept for what follows that end."""
+    world = World(
+        workflow("mid", task("mid"), priority=3), workflow("late", priority=2), workflow("low", priority=4),
+        agents=1, starvation_ms=100,
+    )  # fmt: skip
+    world.deaf.add("mid")
+    world.run("mid", "m")
+    world.run("late", "y")
+    world.run("low", "x")
+    world.pass_ms(80)
+    world.set_priority("y", 6)
+
+    world.end("mid@m")
+
+    assert world.running() == ["low@x"]
+
+
 def test_a_freed_agent_that_is_needed_no_more_goes_by_importance_and_not_by_age() -> None:
     """One is freed for ``late``, which gets the one that ``top`` leaves at that moment; all three have aged."""
     world = World(

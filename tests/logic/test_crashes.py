@@ -18,6 +18,7 @@ from actors.messages import (
     AwaitIdle,
     AwaitInstance,
     AwaitReceipt,
+    AwaitUnused,
     DrainAgent,
     DropDeadLetter,
     ExplainTask,
@@ -32,7 +33,7 @@ from actors.model import NOBODY, AgentName, Coalesce, EntityId, EntitySeed, Even
 from actors.views import Receipt
 from tests.logic.crashing import AT_LAST, CrashingWorld
 from tests.logic.flows import on_data, workflow
-from tests.logic.test_any_history import ENTITIES, Story
+from tests.logic.test_any_history import ENTITIES, Story, workflows
 
 
 class BusyStory(Story):
@@ -49,7 +50,8 @@ class BusyStory(Story):
 
     def people(self) -> None:
         world, entity = self.world, EntityId(self.draw(st.sampled_from(ENTITIES)))
-        kind = self.draw(st.sampled_from(["put", "again", "again", "idle", "look", "wait", "wait", "why", "retry"]))
+        kinds = ["put", "again", "again", "idle", "look", "wait", "wait", "why", "retry", "load"]
+        kind = self.draw(st.sampled_from(kinds))
         live = world.keeping_view() if kind in ("wait", "why") else []
         if kind == "put":
             phase = self.draw(st.sampled_from([None, "data_ready", "collected"]))
@@ -57,6 +59,11 @@ class BusyStory(Story):
         elif kind == "again":
             self.published += 1
             world.promise(ROUTER, Publish((Event("DATA_READY", entity, id=self.draw(st.sampled_from("xyz"))),)))
+        elif kind == "load":
+            version = f"v{len(world.library)}"
+            kept = [one for one in workflows() if one.id in ("study", "quotes", "each") or self.draw(st.integers(0, 3))]
+            world.promise(KEEPER, world.load(version, *kept))
+            world.promise(KEEPER, AwaitUnused(self.draw(st.sampled_from(sorted(world.library))), NOBODY))
         elif kind == "idle":
             world.promise(ROUTER, AwaitIdle(NOBODY))
         elif kind == "retry" and world.records:

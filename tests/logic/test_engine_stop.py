@@ -60,6 +60,25 @@ def test_a_harder_stop_that_nobody_waits_for_outlives_a_crash(lose: bool) -> Non
     assert stopped.kept
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["before it knows all", "when it knows all"])
+def test_a_stop_that_is_ordered_after_a_crash_holds_from_when_it_is_read(first: bool) -> None:
+    """That scheduler was made before the order: it hears of it as any other does, and nothing begins after that."""
+    world = full_world(agents=1)
+    world.run("study", "waits", "late")
+    world.end("study@low1", settle=False)
+    world.crash(SCHEDULER)
+    world.deliver("agent_0", *([] if first else [KEEPER]))
+    stopped = world.promise(SCHEDULER, stop(world, 40))
+    world.deliver(KEEPER)
+
+    for _ in range(len(world.inbox[SCHEDULER])):
+        world.deliver(SCHEDULER, most=1)
+    world.pass_ms(40)
+
+    assert stopped.kept
+    assert world.told.started == ["study@low1", *([] if first else ["study@waits"])]
+
+
 def test_what_was_to_begin_when_that_is_saved_does_not_begin() -> None:
     world = World(workflow("order", task("order", delivery=Delivery.AT_MOST_ONCE, preemptible=False)))
     world.run("order", "now", settle=False)

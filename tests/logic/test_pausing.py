@@ -49,7 +49,9 @@ def test_a_pause_gives_back_the_agents_that_were_being_freed() -> None:
     world = full_world(workflow("order", priority=0), workflow("middle", priority=1), agents=1)
     world.deaf.add("study")
     world.run("order", "now")
+    assert explained(world, "order@now")["blocked_by"] == "reservation"
     pause(world)
+    assert explained(world, "order@now")["blocked_by"] == "pause"
     world.stop("study@low1")
     assert world.running() == []
     world.run("middle", "m")

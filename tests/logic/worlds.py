@@ -43,8 +43,9 @@ from actors.model import (
     WorkflowId,
 )
 from actors.views import InstanceView, Receipt, TaskView
+from tests.logic.acting import Action, label
 from tests.logic.flows import When, chain, group, on_data, task, workflow
-from tests.logic.machine import Action, Machine, label
+from tests.logic.machine import Machine
 
 
 class World(Machine):

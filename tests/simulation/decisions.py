@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.model import StopReason
+from actors.model import AgentName, StopReason
 from tests.simulation.places import startable
 from tests.simulation.told import Agent, Runs, Told, Waits, rule
 
@@ -33,6 +33,12 @@ def nobody_first(told: Told, chosen: Waits, agent: Agent) -> None:
         first = first or (other.turn < chosen.turn and _by_age(told, other, agent))
         rule("law 1", not first, lambda other=other: f"{chosen.job.task_id} {chosen.key} starts on {agent.name} "
             f"before {other.job.task_id} {other.key}")  # fmt: skip
+
+
+def free_for(told: Told, waits: Waits) -> list[AgentName]:
+    """Idle agents that it may have now, by its importance or by its age."""
+    idle = [agent for agent in told.agents.values() if agent.present and agent.runs is None]
+    return [agent.name for agent in idle if _plainly(told, waits, agent) or _by_age(told, waits, agent)]
 
 
 def _plainly(told: Told, waits: Waits, agent: Agent) -> bool:
@@ -85,8 +91,7 @@ def check_complete(told: Told) -> None:
     """Laws 1 and 2: nobody waits beside an idle agent, or for an attempt that could give way."""
     for waits in told.line.values():
         id_ = waits.job.task_id
-        idle = [agent for agent in told.agents.values() if agent.present and agent.runs is None]
-        free = [agent.name for agent in idle if _plainly(told, waits, agent) or _by_age(told, waits, agent)]
+        free = free_for(told, waits)
         rule("law 1", not free, lambda: f"{id_} waits beside {free}")  # noqa: B023
         urgent = waits.job.task.preempts and startable(told, waits, idle=False)
         if urgent and waits.job.attempt.task not in told.reserved:

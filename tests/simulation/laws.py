@@ -33,7 +33,14 @@ from actors.messages import (
     TaskWithdrawn,
 )
 from actors.model import AgentName, Definitions, Instant, Job, OnPreempt, OutcomeKind, StopReason, TaskKey
-from tests.simulation.decisions import check_complete, check_reservations, nobody_first, taken_over, worst_victim
+from tests.simulation.decisions import (
+    check_complete,
+    check_reservations,
+    free_for,
+    nobody_first,
+    taken_over,
+    worst_victim,
+)
 from tests.simulation.moves import Move
 from tests.simulation.places import age, startable, weigh
 from tests.simulation.told import Agent, Runs, Told, Waits, refill, rule
@@ -60,14 +67,17 @@ class Laws:
 
     # --- when the scheduler crashes --------------------------------------------------------------
 
-    def blind(self) -> None:
-        """The scheduler knows nothing any more, and so it must order nothing until it does again."""
-        self.sees = False
+    def blind(self, *, stopped: bool) -> None:
+        """The scheduler knows nothing any more, and so it must order nothing until it does again.
 
-    def see_again(self, floor: Floor, *, stopped: bool) -> None:
+        ``stopped``: but that the engine had been ordered to stop before this one was made.
+        """
+        self.sees, self.stopped = False, stopped
+
+    def see_again(self, floor: Floor) -> None:
         """It has gathered what is; that much is taken from it, and what follows is judged again."""
         refill(self.told, floor)
-        self.sees, self.stopped = True, stopped
+        self.sees = True
 
     def _only_hears(self, message: Any, effects: list[Effect]) -> None:
         match message:
@@ -79,6 +89,8 @@ class Laws:
                 self._stuck[message.attempt] = message
             case AgentDied():
                 self._died[message.agent] = message.incarnation
+            case StopAgents():
+                self.stopped = True
             case _:
                 pass
 
@@ -120,8 +132,6 @@ class Laws:
                     waits = told.line.get(ready.job.attempt.task)
                     if waits is not None and waits.job.attempt == ready.job.attempt:
                         waits.job = ready.job
-            case StopAgents():
-                self.stopped = True
             case _:
                 pass
         self._ordered(effects, now)
@@ -188,7 +198,7 @@ class Laws:
         rule("S7", move.task not in told.reserved, lambda: f"{id_}: two agents are freed for it")
         rule("law 6", waits.job.task.preempts, lambda: f"{id_} must not preempt")
         rule("law 2", agent.fits(waits.job), lambda: f"{id_} cannot use {move.agent}")
-        free = [other.name for other in told.agents.values() if other.takes(waits)]
+        free = free_for(told, waits)
         rule("law 2", not free, lambda: f"{id_} has {move.agent} freed beside {free}")
         if move.kind == "take_over":
             taken_over(told, waits, agent)

@@ -57,7 +57,7 @@ class Observer(Watcher):
         self.uncounted: set[AttemptId] = set()
         """Those whose first report was quarantined: they are in no account, whoever tells of them again."""
         self.stopping = False
-        """The engine was told to stop; a scheduler that is rebuilt from now on knows."""
+        """The engine was ordered to stop; a scheduler that is rebuilt from now on knows."""
         self.forwarded = 0
         """Ids that reached the keeper, those that merged on the way counted too."""
         self.forwarded_batches = 0
@@ -147,7 +147,7 @@ class Observer(Watcher):
         self.crashes[name] += 1
         if name == SCHEDULER and self.laws is not None:
             self.seen["scheduler crashes in an engine that stops"] += self.stopping
-            self.laws.blind()
+            self.laws.blind(stopped=self.stopping)
 
     def quarantined(self, name: str, message: Any) -> None:
         self.seen["quarantined"] += 1
@@ -185,7 +185,7 @@ class Observer(Watcher):
             scheduling = self.parts.logics[SCHEDULER]
             moves = self.moves.taken()
             if not self.laws.sees and scheduling.knows:
-                self.laws.see_again(scheduling.floor, stopped=self.stopping)
+                self.laws.see_again(scheduling.floor)
             else:
                 self.laws.settled(effects, moves, self._reserved(), self.parts.now)
             self.moves.listen(scheduling.floor)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actors.simulation.ledger import AgentLedger, OpenAsks
+from actors.asks import OpenAsks
+from actors.simulation.ledger import AgentLedger
 from tests.simulation.faults import FAULTS, planted
 from tests.simulation.seeds import replay, report, run_seed, run_seeds
 

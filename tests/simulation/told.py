@@ -134,10 +134,6 @@ class Agent:
         """The same, whether it has aged or not."""
         return self.open_to(waits.job) and (self.hold is None or waits.priority <= self.hold[1])
 
-    def takes(self, waits: Waits) -> bool:
-        """Whether it is idle and may take this task now."""
-        return self.present and self.runs is None and self.admits(waits)
-
 
 @dataclass
 class Told:

@@ -67,6 +67,11 @@ class ErrorText(Answer):
     traceback: str
 
 
+class Suspended(Answer):
+    from_at: Seconds
+    until_at: Seconds | None = Field(description="null while it stands still")
+
+
 class Attempt(Answer):
     number: int
     agent: str | None
@@ -79,6 +84,9 @@ class Attempt(Answer):
     ran_ms: Ms | None
     error: ErrorText | None
     killed: bool
+    preempted_by: str | None = Field(description="the task that it made way for, the last time")
+    assigned_at: Seconds | None = Field(description="when it got its agent, the first time")
+    suspended: list[Suspended]
 
 
 class Progress(Answer):

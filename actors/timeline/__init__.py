@@ -1,0 +1,1 @@
+"""What ran when, and where: from a record or from a running engine, to a trace that Perfetto shows."""
