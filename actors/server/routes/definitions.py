@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Response
 
 from actors import plain
-from actors.errors import NotFoundError, RefusedError
+from actors.errors import NotFoundError
 from actors.model import WorkflowId
 from actors.server.answers import Live, answer, problems
 from actors.server.shapes import answers as shapes
@@ -61,7 +59,4 @@ def reload(engine: Live) -> Response:
 
     Definitions with faults are refused whole (400, code ``definitions``), and the old stay in force.
     """
-    load_anew: Callable[[], Any] | None = getattr(engine, "reload", None)
-    if load_anew is None:
-        raise RefusedError("this engine cannot load definitions anew; start it again")
-    return answer(plain.reloaded(load_anew()))
+    return answer(plain.reloaded(engine.reload()))
