@@ -88,7 +88,7 @@ def start(**options: Any) -> int:
         raise click.UsageError("--keep-going goes with --shell")
     from actors.data_dir import default_path
     from actors.definitions import load
-    from actors.log import LogFormat, start_logging, stop_logging
+    from actors.log import LogFormat, logged
     from actors.narration import choose_language
     from actors.plan import Plan
     from actors.runners.said import overheard
@@ -122,12 +122,8 @@ def start(**options: Any) -> int:
         http=http,
     )
     level = logging.DEBUG if options["debug"] else logging.INFO
-    handler = start_logging(sys.stderr, LogFormat(options["log_format"]), level=level)
-    try:
-        with overheard(handler):
-            return Session(plan).run()
-    finally:
-        stop_logging(handler)
+    with logged(sys.stderr, LogFormat(options["log_format"]), level=level) as handler, overheard(handler):
+        return Session(plan).run()
 
 
 def http_of(options: Mapping[str, Any]) -> Http:

@@ -136,9 +136,7 @@ class State:
         """Attempts that had not ended when their instance was over: each counts once, when it ends."""
         self.working = 0
         """Instances with a task in line, running or waiting for a backoff."""
-        self.keys = 0
-        self.orders = 0
-        self.second = 0
+        self.keys = self.orders = self.second = 0
         self.taken: dict[EntityId, tuple[str, ...]] = {}
         """Names used for an entity in this second, so that readable ids never collide."""
         self.seen: Remembered[Seen] = Remembered(settings.max_remembered_ids)

@@ -17,7 +17,7 @@ def in_words(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts with everything said that there is to say."""
     told = dict(facts)
     also = told.pop(ALSO, [])
-    return {**told, "why": "; ".join([told["why"], *also])}
+    return {**told, "why": "; ".join([*([told["why"]] if "why" in told else []), *also])}
 
 
 def times(count: int) -> str:

@@ -26,14 +26,12 @@ from actors.messages.agent import (
     ToAgent,
 )
 from actors.messages.keeper import (
-    AdoptDefinitions,
     AttemptAssigned,
     AttemptClosed,
     AttemptParked,
     AttemptSetAside,
     AwaitInstance,
     AwaitReceipt,
-    AwaitUnused,
     BackoffOver,
     Bootstrap,
     Cancel,
@@ -71,7 +69,6 @@ from actors.messages.rebuilding import (
     AttemptSuspended,
     EndTaken,
     HeldTask,
-    IntakeChanged,
     ReportWork,
     RouterRestarted,
     RouterRestored,
@@ -104,7 +101,6 @@ from actors.messages.scheduler import (
     ExplainWaiting,
     HoldAgent,
     HoldWorkflow,
-    LimitsChanged,
     MinRuntimeOver,
     ReadQueues,
     ReleaseAttempt,
@@ -116,6 +112,7 @@ from actors.messages.scheduler import (
     WithdrawTask,
 )
 from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
+from actors.messages.versions import AdoptDefinitions, AwaitUnused, IntakeChanged, LimitsChanged
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 

@@ -9,6 +9,7 @@ from actors.frozen import frozen
 from actors.messages.rebuilding import RouterRestarted, SchedulerRestarted
 from actors.messages.router import Watch
 from actors.messages.shared import AwaitIdle, Inspect, Note, ReadStats
+from actors.messages.versions import AdoptDefinitions, AwaitUnused
 from actors.model import (
     NOBODY,
     AgentName,
@@ -300,25 +301,6 @@ class ReadDeadLetters:
     """Answer with the dead letters as mappings, oldest first."""
 
     reply: ReplyId = NOBODY
-
-
-@frozen
-class AdoptDefinitions:
-    """From now on this version of the definitions, which has been loaded, says what starts; answer when it does.
-
-    Instances that there are go on by the version that they began with.
-    """
-
-    version: str
-    reply: ReplyId = NOBODY
-
-
-@frozen
-class AwaitUnused:
-    """Answer True when no unfinished instance and no attempt is of this version any more, False if it is in force."""
-
-    version: str
-    reply: ReplyId
 
 
 @frozen
