@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from actors import admission
 from actors.effects import KEEPER, ROUTER, SCHEDULER
-from actors.errors import Error, Overloaded, RefusedError, RequestError
+from actors.errors import Error, Overloaded, RefusedError
 from actors.handles import Handle
 from actors.logic.routing import OVERLOADED
 from actors.messages import (
@@ -144,18 +144,20 @@ class Engine(Operating):
                 receipts.append(_receipt(answer, len(receipts)))
         return receipts
 
-    def offer(self, events: Iterable[Event]) -> list[Receipt | Error]:
-        """Publish events in order, each for itself; return a receipt or the error for each, in order.
+    def checked(self, event: Event, *, plain_data: bool = False) -> Event:
+        """The event as ``offer`` takes it, with an id. Raises ``RequestError`` for one that never can be accepted.
 
-        Where ``publish_many`` ends at the first that cannot be accepted, this goes on. After an
-        ``Overloaded`` come only further ones: nothing from there on was accepted.
+        ``plain_data``: the data is small, was read from JSON, and nobody else holds it.
         """
-        checked: list[Event | Error] = []
-        for event in events:
-            try:
-                checked.append(self._gate.event(event))
-            except RequestError as error:
-                checked.append(error)
+        return self._gate.event(event, plain_data=plain_data)
+
+    def offer(self, checked: Sequence[Event | Error]) -> list[Receipt | Error]:
+        """Publish events that were ``checked``, each for itself; return a receipt or the error for each, in order.
+
+        Errors among them stay in their places. Where ``publish_many`` ends at the first that cannot
+        be accepted, this goes on. After an ``Overloaded`` come only further ones: nothing from there
+        on was accepted.
+        """
         good = [event for event in checked if isinstance(event, Event)]
         answers: list[Receipt | Error] = []
         for first in range(0, len(good), PUBLISH_CHUNK):

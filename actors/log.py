@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -90,16 +89,6 @@ def stop_logging(handler: logging.Handler) -> None:
     ours.removeHandler(handler)
     ours.setLevel(logging.NOTSET)
     ours.propagate = True
-
-
-@contextmanager
-def logged(stream: TextIO, log_format: LogFormat, *, level: int) -> Iterator[logging.Handler]:
-    """Within it, what the library logs goes to this stream."""
-    handler = start_logging(stream, log_format, level=level)
-    try:
-        yield handler
-    finally:
-        stop_logging(handler)
 
 
 def about(job: Job) -> dict[str, Any]:

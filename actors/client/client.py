@@ -19,6 +19,8 @@ from actors.errors import NotFoundError
 
 WAIT_S = 1.0
 """So long one request waits at the server; a longer wait asks again, and can be broken off between."""
+LEAST_WAIT_S = 0.05
+"""In less than that the server could not find out."""
 QUIET_S = 0.5
 """When none has come for so long, there are no further changes for now."""
 PAGE = 500
@@ -182,7 +184,7 @@ class Client:
     def _ask_until(self, key: str, method: str, path: str, seconds: float | None) -> Plain:
         end = None if seconds is None else time.monotonic() + seconds
         while True:
-            part = WAIT_S if end is None else min(WAIT_S, max(0.0, end - time.monotonic()))
+            part = WAIT_S if end is None else min(WAIT_S, max(LEAST_WAIT_S, end - time.monotonic()))
             told = self._wire.ask(method, path, query={"timeout_s": round(part, 3)})
             if told[key] or (end is not None and time.monotonic() >= end):
                 return told

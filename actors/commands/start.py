@@ -6,12 +6,16 @@ import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from actors.addresses import DEFAULT_PORT, Address, Http
 from actors.commands.options import debug_option, folder_of
+
+if TYPE_CHECKING:
+    from actors.log import LogFormat
+    from actors.plan import Plan
 
 
 @click.command()
@@ -88,11 +92,9 @@ def start(**options: Any) -> int:
         raise click.UsageError("--keep-going goes with --shell")
     from actors.data_dir import default_path
     from actors.definitions import load
-    from actors.log import LogFormat, logged
+    from actors.log import LogFormat
     from actors.narration import choose_language
     from actors.plan import Plan
-    from actors.runners.said import overheard
-    from actors.session import Session
     from actors.ticks.columns import columns_of
     from actors.ticks.files import TickFile
 
@@ -121,9 +123,20 @@ def start(**options: Any) -> int:
         data=options["data"] or default_path(folder),
         http=http,
     )
-    level = logging.DEBUG if options["debug"] else logging.INFO
-    with logged(sys.stderr, LogFormat(options["log_format"]), level=level) as handler, overheard(handler):
-        return Session(plan).run()
+    return _run(plan, LogFormat(options["log_format"]), level=logging.DEBUG if options["debug"] else logging.INFO)
+
+
+def _run(plan: Plan, log_format: LogFormat, *, level: int) -> int:
+    from actors.log import start_logging, stop_logging
+    from actors.runners.said import overheard
+    from actors.session import Session
+
+    handler = start_logging(sys.stderr, log_format, level=level)
+    try:
+        with overheard(handler):
+            return Session(plan).run()
+    finally:
+        stop_logging(handler)
 
 
 def http_of(options: Mapping[str, Any]) -> Http:

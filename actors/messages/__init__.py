@@ -25,37 +25,41 @@ from actors.messages.agent import (
     TimeoutDue,
     ToAgent,
 )
-from actors.messages.keeper import (
-    AttemptAssigned,
-    AttemptClosed,
-    AttemptParked,
-    AttemptSetAside,
+from actors.messages.asked import (
+    AdoptDefinitions,
     AwaitInstance,
     AwaitReceipt,
-    BackoffOver,
-    Bootstrap,
+    AwaitUnused,
     Cancel,
     DrainAgent,
     DropDeadLetter,
-    EventBatch,
     ExplainTask,
-    ForwardedEvent,
     ListEntities,
     ListInstances,
-    NoteReceived,
     PauseWorkflow,
     PutEntity,
-    QueueTimeoutDue,
     ReadDeadLetters,
     ReadEntities,
     ReadInstance,
     ReadInstances,
-    ReconcileDue,
     ResolveTask,
     RetryDeadLetter,
     RetryInstance,
     RunWorkflow,
     SetPriority,
+)
+from actors.messages.keeper import (
+    AttemptAssigned,
+    AttemptClosed,
+    AttemptParked,
+    AttemptSetAside,
+    BackoffOver,
+    Bootstrap,
+    EventBatch,
+    ForwardedEvent,
+    NoteReceived,
+    QueueTimeoutDue,
+    ReconcileDue,
     TasksRevised,
     TaskWithdrawn,
     ToKeeper,
@@ -69,6 +73,7 @@ from actors.messages.rebuilding import (
     AttemptSuspended,
     EndTaken,
     HeldTask,
+    IntakeChanged,
     ReportWork,
     RouterRestarted,
     RouterRestored,
@@ -101,6 +106,7 @@ from actors.messages.scheduler import (
     ExplainWaiting,
     HoldAgent,
     HoldWorkflow,
+    LimitsChanged,
     MinRuntimeOver,
     ReadQueues,
     ReleaseAttempt,
@@ -112,7 +118,6 @@ from actors.messages.scheduler import (
     WithdrawTask,
 )
 from actors.messages.shared import AwaitIdle, Inspect, Note, NoteTaken, ReadStats, ReadyTask
-from actors.messages.versions import AdoptDefinitions, AwaitUnused, IntakeChanged, LimitsChanged
 
 Message: TypeAlias = ToRouter | ToKeeper | ToScheduler | ToAgent
 

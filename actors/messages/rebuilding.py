@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from actors.frozen import frozen
 from actors.messages.shared import Note, ReadyTask
-from actors.messages.versions import IntakeChanged
 from actors.model import (
     AgentName,
     AttemptId,
@@ -164,6 +163,16 @@ class RouterRestarted:
     """To the keeper: the router knows nothing any more. Answer with ``RouterRestored``."""
 
     generation: int
+
+
+@frozen
+class IntakeChanged:
+    """To the router: how it takes events in from now on."""
+
+    mergeable: frozenset[str]
+    """Types whose events merge into the newest of their entity."""
+    max_waiting: int
+    """So many events may wait at the router."""
 
 
 @frozen

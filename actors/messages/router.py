@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from actors.frozen import frozen
-from actors.messages.rebuilding import RouterRestored
+from actors.messages.rebuilding import IntakeChanged, RouterRestored
 from actors.messages.shared import AwaitIdle, Inspect, ReadStats
-from actors.messages.versions import IntakeChanged
 from actors.model import NOBODY, EntityId, Event, Instant, Priority, ReplyId
 from actors.views import ChangeType, Receipt, StateChanged
 

@@ -14,7 +14,6 @@ from actors.messages.rebuilding import (
     WorkReport,
 )
 from actors.messages.shared import Inspect, Note, NoteTaken, ReadStats, ReadyTask
-from actors.messages.versions import LimitsChanged
 from actors.model import (
     NOBODY,
     AgentName,
@@ -86,6 +85,13 @@ class HoldWorkflow:
 
     workflow: WorkflowId | None
     held: bool
+
+
+@frozen
+class LimitsChanged:
+    """``max_concurrent`` by workflow, from now on; a workflow that is not named has none. What runs goes on."""
+
+    limits: Mapping[WorkflowId, int]
 
 
 @frozen

@@ -7,12 +7,13 @@ rest goes on. When the engine's line is full the batch waits, and with it whoeve
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -20,6 +21,7 @@ from actors import plain
 from actors.engine import Engine
 from actors.errors import Error, Overloaded, RequestError
 from actors.model import Event
+from actors.runners.values import MAX_DEPTH
 from actors.server.problems import Refusal, code_of, one_line
 from actors.views import Receipt
 from actors.words import did_you_mean
@@ -32,6 +34,9 @@ TELL_ERRORS = 100
 AROUND_DATA = 65_536
 """Bytes that a line may have beside its data."""
 LINES_AT_ONCE = 1_024
+LONGER = 8
+NUMBERS = re.compile(rb"[0-9.][eE]|[0-9]{300}")
+"""What may be a number that is too large for JSON of ours."""
 
 _FIELDS = frozenset({"type", "entity_id", "stock_id", "priority", "data", "timestamp", "valid_for_ms", "id"})
 
@@ -89,7 +94,8 @@ class Batch:
     def __init__(self, engine: Engine) -> None:
         self.summary = Summary()
         self._engine = engine
-        self._longest = engine.definitions.settings.max_data_bytes + AROUND_DATA
+        self._max_data = engine.definitions.settings.max_data_bytes
+        self._longest = self._max_data + AROUND_DATA
 
     async def publish(self, body: AsyncIterator[bytes]) -> None:
         """Publish it to its end. A sender that dies has published what came before."""
@@ -137,12 +143,9 @@ class Batch:
     ) -> tuple[list[tuple[int, Event | Error]], list[tuple[int, Receipt | Error]]]:
         """Publish; return what found the line full, for another try, and the answers to the rest."""
         parsed = [(number, self._parse(line)) for number, line in numbered]
-        events = [event for _, event in parsed if isinstance(event, Event)]
-        offered = iter(self._engine.offer(events))
         left: list[tuple[int, Event | Error]] = []
         answers: list[tuple[int, Receipt | Error]] = []
-        for number, event in parsed:
-            answer = next(offered) if isinstance(event, Event) else event
+        for (number, event), answer in zip(parsed, self._engine.offer([event for _, event in parsed]), strict=True):
             if left or isinstance(answer, Overloaded):
                 left.append((number, event))
             else:
@@ -155,15 +158,20 @@ class Batch:
         if line is None:
             return RequestError(f"the line is longer than {self._longest:,} bytes; keep large data in a file")
         try:
-            return event_from(json.loads(line.decode()))
-        except UnicodeDecodeError:
-            return RequestError("the line is not UTF-8")
-        except (ValueError, RecursionError) as error:
-            return RequestError(
-                f"the line is not JSON: {error}" if isinstance(error, ValueError) else "nested too deep"
-            )
+            event = event_from(from_json(line, allow_inf_nan=False, cache_strings="keys"))
+            return self._engine.checked(event, plain_data=self._is_plain(line))
+        except ValueError as error:
+            return RequestError(f"the line is not JSON: {error}")
         except RequestError as error:
             return error
+
+    def _is_plain(self, line: bytes) -> bool:
+        """Whether what was read from it is surely what data may be, in size, depth and numbers.
+
+        As JSON of ours it may be longer than the line: ``1e9`` is 1000000000.0.
+        """
+        small = len(line) * LONGER <= self._max_data
+        return small and line.count(b"{") + line.count(b"[") <= MAX_DEPTH and NUMBERS.search(line) is None
 
 
 class _Lines:

@@ -45,7 +45,7 @@ class Terminal:
         )
         self.screen = pyte.Screen(160, 40)
         # A terminal says where its cursor is when it is asked; without that there is no toolbar.
-        self.screen.write_process_input = self.child.send
+        self.screen.write_process_input = self.child.send  # type: ignore[assignment, method-assign]
         self._painter = pyte.Stream(self.screen)
         self.child.logfile_read = self
         self.child.delaybeforesend = None
