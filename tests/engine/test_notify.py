@@ -101,7 +101,6 @@ def test_the_watchdog_starves_when_the_scheduler_stands_still(manager: Manager) 
     held, hold, asked = threading.Event(), threading.Event(), threading.Event()
     notifier = Notifier({"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "30000"})
     with Engine({"id": "f", "tasks": [{"id": "t", "action": "a"}]}, actions={"a": lambda ctx: None}) as engine:
-
         asks: list[bool] = []
 
         def ask(tell: Callable[[BaseException | None], object]) -> None:
