@@ -153,6 +153,7 @@ def test_definitions_are_validated_without_being_run_or_written_elsewhere(serve:
     files["flow.yaml"] = files["flow.yaml"].replace("[c]", "[a]")
     good = one_of(shapes.Validated, client.post("/v1/definitions/validate", json={"files": files}))
     assert good == {"valid": True, "faults": []}
+    refused(client.post("/v1/definitions/validate", json={"files": {"a.yaml": "#" * 600_000}}), 400, "request")
     for name in ("../x.yaml", "/etc/x.yaml", "a/b.yaml", "x.sh", ".yaml", "x.yaml\n", ""):
         refused(client.post("/v1/definitions/validate", json={"files": {name: ""}}), 400, "request")
 

@@ -114,6 +114,9 @@ def test_a_login_link_works_once_and_its_cookie_writes_with_our_own_header(serve
     assert refused(other.get(link), 401)
     assert refused(other.get("/login?token="), 401)
 
+    page = browser.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
     assert refused(browser.post("/v1/events", json=EVENT), 403)
     own = {"x-engine-request": "1"}
     assert browser.post("/v1/events", json=EVENT, headers=own).status_code == 202

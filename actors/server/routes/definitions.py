@@ -9,13 +9,15 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 
 from actors import plain
-from actors.errors import NotFoundError
+from actors.errors import NotFoundError, RequestError
 from actors.model import WorkflowId
 from actors.server.answers import Live, answer, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 from actors.words import did_you_mean
 
+MAX_BYTES = 512 * 1024
+"""To read a mebibyte of YAML takes the engine's own process some seconds."""
 router = APIRouter(prefix="/definitions", tags=["definitions"])
 
 
@@ -39,10 +41,14 @@ async def definition(workflow: str, engine: Live) -> Response:
 def validate(given: asked.FilesToValidate) -> Response:
     """Check definitions, a folder's files by name, without loading them: every fault with its line and column.
 
-    Python files are parsed to know which actions there are, and not run.
+    Python files are parsed to know which actions there are, and not run. All files together may
+    have 512 KiB.
     """
     from actors.definitions import validate as find_faults
 
+    size = sum(len(text.encode(errors="replace")) for text in given.files.values())
+    if size > MAX_BYTES:
+        raise RequestError(f"the files have {size:,} bytes and may have {MAX_BYTES:,}; 'engine validate' checks any")
     with tempfile.TemporaryDirectory(prefix="engine-validate-") as folder:
         for name, text in given.files.items():
             Path(folder, name).write_text(text, encoding="utf-8", errors="backslashreplace")
