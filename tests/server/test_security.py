@@ -39,7 +39,7 @@ def refused(answer: httpx.Response, status: int) -> str:
 
 @pytest.fixture
 def served(serve: Serve) -> Served:
-    return serve(one_task("quick"))
+    return serve(one_task("quick", isolation="thread"))
 
 
 # --- where from --------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def elsewhere(tmp_path: Path, **more: Any) -> Http:
 
 
 def test_where_others_can_reach_it_nothing_but_the_login_is_open(serve: Serve, tmp_path: Path) -> None:
-    served = serve(one_task("quick"), http=elsewhere(tmp_path, plaintext=True))
+    served = serve(one_task("quick", isolation="thread"), http=elsewhere(tmp_path, plaintext=True))
     client = served.over_tcp()
 
     for path in ("/v1/health", "/v1/stats", "/v1/changes", "/metrics", "/openapi.json"):
@@ -439,7 +439,7 @@ def test_with_a_certificate_it_is_served_by_tls_alone(
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
     subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
-    served = serve(one_task("quick"), http=elsewhere(tmp_path, certificate=certificate, key=key))
+    served = serve(one_task("quick", isolation="thread"), http=elsewhere(tmp_path, certificate=certificate, key=key))
     trust = ssl.create_default_context(cafile=str(certificate))
 
     with httpx.Client(base_url=f"https://127.0.0.1:{served.port}", verify=trust, trust_env=False) as client:
