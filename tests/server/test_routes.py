@@ -213,3 +213,5 @@ def test_openapi_says_everything_and_never_422(serve: Serve) -> None:
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
     assert all(operation.get("description") for operation in operations)
     assert not [operation for operation in operations if "422" in operation["responses"]]
+    writes = [path[method] for path in schema["paths"].values() for method in path if method != "get"]
+    assert all(operation["security"] for operation in writes)
