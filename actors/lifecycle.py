@@ -84,6 +84,11 @@ class Lifecycle:
         parts = self._parts
         return "failed" if parts is not None and parts.failure is not None else self._state
 
+    @property
+    def version(self) -> str:
+        """Of the definitions in force: a hash of the folder's definitions and code."""
+        return self.definitions.version
+
     def _running(self) -> Assembly:
         parts = self._parts
         if parts is None or self._state in ("new", "starting", "stopped"):

@@ -96,8 +96,7 @@ class Reloading:
                     self._remove(parts, newest.version)
                     raise
             shown = summary(before, found)
-            kept = {name: getattr(before.settings, name) for name in AT_START}
-            self.newest = dataclasses.replace(found, settings=dataclasses.replace(found.settings, **kept))
+            self.newest = _with_settings_of(before, found)
             if source is not None:
                 self._source = source
             if newest.version != before.version:
@@ -193,6 +192,14 @@ class _Sweep:
     def put(self, value: Any) -> None:
         if value is True:
             self._reloading.sweep(self._parts, self._version)
+
+
+def _with_settings_of(before: Definitions, after: Definitions) -> Definitions:
+    """The newest definitions with those settings that stay as the engine has taken them."""
+    kept = {name: getattr(before.settings, name) for name in AT_START}
+    places = {name: place for name, place in after.written.items() if name not in AT_START}
+    places |= {name: place for name, place in before.written.items() if name in AT_START}
+    return dataclasses.replace(after, settings=dataclasses.replace(after.settings, **kept), written=places)
 
 
 def summary(before: Definitions, after: Definitions) -> Reloaded:

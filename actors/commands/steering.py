@@ -55,6 +55,21 @@ def resume(engine: Client, out: Output, workflow: str | None) -> None:
     out.done({"workflow": workflow, "paused": False}, f"{workflow or 'the engine'} goes on", name="workflow")
 
 
+@asking("reload")
+def reload(engine: Client, out: Output) -> None:
+    """Load the definitions anew; what runs keeps its own.
+
+    Definitions with faults are refused as a whole, and those of before stay in force.
+    """
+    changed = engine.reload()
+    signs = (("added", "+"), ("changed", "~"), ("removed", "-"), ("settings", ""))
+    parts = [f"{sign}{name}" for key, sign in signs for name in changed[key]]
+    parts += ["code"] if changed["code_changed"] else []
+    out.done(changed, f"version {changed['version']}: {', '.join(parts) or 'nothing has changed'}", name="version")
+    if changed["at_next_start"]:
+        out.message(f"taken at the next start: {', '.join(changed['at_next_start'])}")
+
+
 @asking("drain")
 @click.argument("agent", type=Named("agent"))
 def drain(engine: Client, out: Output, agent: str) -> None:

@@ -110,6 +110,7 @@ COMMANDS: Mapping[str, Place] = {
     "resume": Place(
         "steering:resume", "Let a paused workflow go on; without one, the paused engine.", "resume trend_trading"
     ),
+    "reload": Place("steering:reload", "Load the definitions anew; what runs keeps its own.", "reload"),
     "drain": Place("steering:drain", "Give an agent no new work; what it runs goes on.", "drain agent_0"),
     "undrain": Place("steering:undrain", "Give a drained agent work again.", "undrain agent_0"),
     "resolve": Place(

@@ -84,6 +84,7 @@ ELSEWHERE = {
     "init",
     "trace",
     "doctor",
+    "reload",
 }
 """Commands that print no data of the engine, and those whose keys other tests pin."""
 

@@ -143,6 +143,8 @@ def test_a_trace_of_a_record_has_preemptions_with_arrows(tmp_path: Path, command
 def test_a_trace_of_a_running_engine_has_what_runs_and_what_has_run(
     run: CommandLine, engine: Engine, tmp_path: Path
 ) -> None:
+    engine.put_entity("A", phase="idle")
+    engine.put_entity("B", phase="idle")
     engine.wait(engine.publish(Event("DATA_READY", "A")), BOUND_S)
     engine.run("slow", "B")
 

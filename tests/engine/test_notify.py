@@ -101,8 +101,11 @@ def test_the_watchdog_starves_when_the_scheduler_stands_still(manager: Manager) 
     held, hold, asked = threading.Event(), threading.Event(), threading.Event()
     notifier = Notifier({"NOTIFY_SOCKET": str(manager.path), "WATCHDOG_USEC": "30000"})
     with Engine({"id": "f", "tasks": [{"id": "t", "action": "a"}]}, actions={"a": lambda ctx: None}) as engine:
+        asks: list[bool] = []
 
         def ask(tell: Callable[[BaseException | None], object]) -> None:
+            asks.append(hold.is_set())
+
             def stand_still(error: BaseException | None) -> None:
                 if hold.is_set():
                     held.set()
@@ -116,11 +119,12 @@ def test_the_watchdog_starves_when_the_scheduler_stands_still(manager: Manager) 
         hold.set()
         assert held.wait(BOUND_S)
         manager.rest()
-        silent = manager.silent_for(0.3)
+        silent, asked_meanwhile = manager.silent_for(0.3), sum(asks)
         asked.set()
         manager.until("WATCHDOG=1")
         notifier.close()
     assert silent
+    assert asked_meanwhile == 1  # Who has not answered is not asked again.
 
 
 def test_without_a_manager_nothing_is_said_and_nothing_is_left() -> None:
