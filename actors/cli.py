@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 from actors.status import Status, sentence, status_of
 
+_DRAWING = ("rich", "prompt_toolkit")
+"""What only some commands need, and only at a terminal."""
+
 
 def main() -> None:
     """Run the command in ``sys.argv`` and end the process with its status."""
@@ -46,7 +49,14 @@ def invoke(arguments: Sequence[str]) -> int:
         raise missing_extra("server", "The command line", error.name) from None
     from actors.commands.tree import run_command
 
-    return run_command(arguments)
+    try:
+        return run_command(arguments)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _DRAWING:
+            raise
+        from actors.extras import missing_extra
+
+        raise missing_extra("server", f"'{arguments[0]}' at a terminal", error.name) from None
 
 
 def complain(text: str) -> None:

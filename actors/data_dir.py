@@ -18,13 +18,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
-import secrets
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,6 +98,8 @@ class DataDir:
             found = read_token(file)
             os.chmod(file, 0o600)
             return found
+        import secrets
+
         token = secrets.token_urlsafe(32)
         write_private(file, token + "\n")
         return token
@@ -173,6 +172,8 @@ class DataDir:
         path = self.path.resolve() / SOCKET
         if len(os.fsencode(path)) <= MAX_SOCKET_BYTES:
             return path
+        import tempfile  # Here, because a client that only looks for an engine is to be quick.
+
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         above = Path(runtime) if runtime and os.path.isdir(runtime) else Path(tempfile.gettempdir())
         # Under a name that nobody can have taken before: the folder above may be everybody's.
@@ -190,6 +191,8 @@ def default_path(definitions: str | Path) -> Path:
     inside = folder / NAME
     if os.access(inside if inside.is_dir() else folder, os.W_OK | os.X_OK):
         return inside
+    import hashlib
+
     state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return Path(state) / "actors-engine" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
 

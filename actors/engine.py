@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 TOLD_S = 1.0
 """So long ``wait_idle`` lets subscribers catch up."""
 PUBLISH_CHUNK = 256
+OFFER_CHUNK = 128
+"""Fewer at once than its own program publishes: what is urgent waits behind them, a few µs for each."""
 RETRY_AFTER_S = 0.05
 
 
@@ -160,8 +162,8 @@ class Engine(Operating):
         """
         good = [event for event in checked if isinstance(event, Event)]
         answers: list[Receipt | Error] = []
-        for first in range(0, len(good), PUBLISH_CHUNK):
-            found = [_receipt_or_error(answer) for answer in self._publish(tuple(good[first : first + PUBLISH_CHUNK]))]
+        for first in range(0, len(good), OFFER_CHUNK):
+            found = [_receipt_or_error(answer) for answer in self._publish(tuple(good[first : first + OFFER_CHUNK]))]
             answers += found
             if isinstance(found[-1], Overloaded):
                 answers += [found[-1]] * (len(good) - len(answers))

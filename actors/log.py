@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from actors.printable import utc_text
 
 if TYPE_CHECKING:
     from actors.model import Job
@@ -99,8 +100,3 @@ def about(job: Job) -> dict[str, Any]:
 def json_line(fields: Mapping[str, Any]) -> str:
     """Return one line of JSON, Chinese as it is; what JSON does not know becomes its text."""
     return json.dumps(fields, ensure_ascii=False, default=str)
-
-
-def utc_text(seconds: float) -> str:
-    """Return UTC seconds as ISO 8601 with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

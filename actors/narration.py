@@ -13,8 +13,9 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from actors.log import json_line, utc_text
+from actors.log import json_line
 from actors.model import Json
+from actors.printable import one_line, utc_text
 from actors.views import ChangeType, StateChanged
 
 MAX_REASON_CHARS = 300
@@ -212,8 +213,3 @@ def _reason(detail: Mapping[str, Json]) -> str:
     if len(text) > MAX_REASON_CHARS:
         text = text[: MAX_REASON_CHARS - 1] + "…"
     return f" ({text})" if text else ""
-
-
-def one_line(text: str) -> str:
-    """Return the text without line breaks and other control characters, which could forge lines."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -14,7 +14,7 @@ from typing import Any
 
 from actors.model import Definitions, Entity, ErrorInfo, Event, Json, Task, Workflow
 from actors.record import line_of
-from actors.views import AttemptView, InstanceView, Moment, Receipt, StateChanged, TaskView
+from actors.views import AttemptView, InstanceView, Moment, Receipt, Reloaded, StateChanged, TaskView
 
 Plain = dict[str, Any]
 
@@ -46,7 +46,7 @@ def instance_head(view: InstanceView) -> Plain:
         "merged": view.merged,
         "event": None if view.event is None else event(view.event),
         "params": None if view.params is None else dict(view.params),
-        "version": getattr(view, "version", None) or None,
+        "version": view.version or None,
         "retry_of": view.retry_of,
         "retried_by": view.retried_by,
     }
@@ -143,10 +143,9 @@ def workflow(one: Workflow) -> Plain:
     return {**_workflow_head(one), "tasks": [_definition(task, one) for task in one.tasks]}
 
 
-def reloaded(done: object) -> Plain:
+def reloaded(done: Reloaded) -> Plain:
     """What a reload has changed."""
-    found: Plain = asdict(done)  # type: ignore[call-overload]
-    return found
+    return asdict(done)
 
 
 def _workflow_head(one: Workflow) -> Plain:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actors.narration import one_line
+from actors.printable import one_line
 
 MAX_SHOWN = 200
 """Characters of one value."""

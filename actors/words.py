@@ -9,16 +9,15 @@ text. A value that begins with [ or { is JSON.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from json import JSONDecodeError, JSONDecoder
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from actors.errors import Fault, RequestError
-from actors.model import Json
-from actors.reading.json_text import read_json
-from actors.reading.nodes import Unreadable
 from actors.reading.scalars import resolve
+
+if TYPE_CHECKING:
+    from actors.model import Json
 
 MAX_LINE_CHARS = 2_000_000
 """Room for the largest data an event may carry, written with escapes."""
@@ -132,6 +131,9 @@ def value_of(word: Word) -> Json:
 
 def json_value(text: str) -> Json:
     """Return what the JSON says; strict, within the bounds of definition files."""
+    from actors.reading.json_text import read_json
+    from actors.reading.nodes import Unreadable
+
     faults: list[Fault] = []
     try:
         node = read_json(text, "", faults)
@@ -143,6 +145,8 @@ def json_value(text: str) -> Json:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name[:80], list(known), 3)
     # Of words that are equally close the one with the same letters was meant: two of them were swapped.
     close.sort(key=lambda each: sorted(each) != sorted(name))

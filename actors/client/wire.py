@@ -37,7 +37,7 @@ class Wire:
         self.path = path
         self._answer_s = answer_s
         self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # A signal handler may interrupt what its own thread is at.
         self._over = False
 
     def ask(self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None) -> Plain:

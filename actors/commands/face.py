@@ -64,7 +64,9 @@ class Face:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """After an interrupt: the next command begins anew."""
+        """One command: an interrupt that came before it or during it ends with it."""
+        if self._client is not None:
+            self._client.go_on()
         try:
             yield
         finally:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from actors.commands.face import Face
 from actors.errors import Error, NotFoundError, RequestError
-from actors.model import EventType, Json
 from actors.words import MAX_LINE_CHARS, Word, did_you_mean, json_value, value_of
+
+if TYPE_CHECKING:
+    from actors.model import Json
 
 MAX_OFFERED = 200
 """Names offered for one word."""
@@ -99,7 +101,7 @@ class Level(click.ParamType[int]):
         return int(text)
 
 
-class Field(click.ParamType[tuple[str, Json]]):
+class Field(click.ParamType[Any]):
     """``key=value``. ``known``: the only keys there are, or those to offer first."""
 
     name = "key=value"
@@ -127,7 +129,7 @@ class Field(click.ParamType[tuple[str, Json]]):
         return offered([f"{key}=" for key in self._known if key not in given], incomplete)
 
 
-class Data(click.ParamType[Json]):
+class Data(click.ParamType[Any]):
     """JSON, or @ and the name of a file of it."""
 
     name = "JSON|@FILE"
@@ -210,6 +212,8 @@ def known_names(engine: Any, kind: str) -> list[str]:
 
 
 def _event_types(engine: Any) -> list[str]:
+    from actors.model import EventType
+
     outcomes = (EventType.TASK_COMPLETED, EventType.TASK_FAILED)
     triggers: list[str] = [each["trigger_event"] for each in engine.workflows()]
     listed: list[str] = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from actors.narration import one_line
+from actors.printable import one_line
 from actors.tables import facts, table, text_of
 
 Say = Callable[[str], None]

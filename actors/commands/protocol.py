@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -12,9 +12,11 @@ from actors.client.client import Client
 from actors.commands.asking import asking
 from actors.commands.kinds import Field, Named, named_messages, offered, together, word_of
 from actors.commands.output import Output, Row
-from actors.log import utc_text
-from actors.model import Json
+from actors.printable import utc_text
 from actors.tables import text_of
+
+if TYPE_CHECKING:
+    from actors.model import Json
 
 
 class MessageName(click.ParamType[str]):

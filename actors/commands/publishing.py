@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +14,10 @@ from actors.commands.kinds import ENTITY_FIELDS, EVENT_FIELDS, Data, Field, Name
 from actors.commands.output import Output, Row
 from actors.commands.rows import entity_row, instance_row
 from actors.errors import RequestError
-from actors.model import EntityStatus, Json
 from actors.status import Status
+
+if TYPE_CHECKING:
+    from actors.model import Json
 
 
 @asking("inject", data_is_taken=True)
@@ -61,6 +62,8 @@ def put(engine: Client, out: Output, id: str, fields: Sequence[tuple[str, Json]]
         # A stock may be called 360: a name that looks like a number is a name.
         if isinstance(given.get(name), int | float):
             given[name] = str(given[name])
+    from actors.model import EntityStatus
+
     status = given.get("status")
     if status is not None and status not in list(EntityStatus):
         OneOf(list(EntityStatus)).convert(str(status), None, click.get_current_context())
@@ -104,6 +107,8 @@ def replay(engine: Client, out: Output, file: Path, speed: float, skip_gaps: flo
     The gaps are those of the file. Each line is published once, however often the file is replayed; a line that
     cannot be used is told and passed over, with exit status 1.
     """
+    from dataclasses import asdict
+
     from actors.commands.replaying import replay_through
 
     result = replay_through(engine, out, file, speed=speed, skip_gaps=skip_gaps)

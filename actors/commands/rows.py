@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from actors.commands.output import Row
-from actors.log import utc_text
+from actors.printable import utc_text
 from actors.tables import text_of
 
 MAX_VALUE = 60

@@ -11,8 +11,8 @@ from actors.commands.asking import asking
 from actors.commands.kinds import Named, OneOf
 from actors.commands.output import Output
 from actors.errors import RequestError
-from actors.log import utc_text
 from actors.narration import choose_language, narrate
+from actors.printable import utc_text
 from actors.record import change_of
 from actors.views import ChangeType
 

@@ -17,7 +17,7 @@ from actors.commands.asking import asking
 from actors.commands.output import Output, Row
 from actors.commands.rows import agent_row
 from actors.errors import EngineError, Error
-from actors.log import utc_text
+from actors.printable import utc_text
 from actors.tables import table
 
 if TYPE_CHECKING:

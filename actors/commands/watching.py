@@ -13,7 +13,7 @@ from actors.commands.kinds import Number
 from actors.commands.options import debug_option
 from actors.commands.tree import COMMANDS, run_command, unknown_command
 from actors.errors import Error, RequestError
-from actors.narration import one_line
+from actors.printable import one_line
 from actors.status import Status, sentence, status_of
 
 LEAST_S = 0.1

@@ -264,6 +264,12 @@ class Rebuilding:
             if isinstance(left, AttemptSuspended):
                 running.suspending, running.stopping = True, StopReason.PREEMPT
                 floor.suspended += 1
+        elif known and held is not None and held.standing is Standing.PARKED and isinstance(left, AttemptEnded):
+            del self._held[attempt.task]  # It stood still, and its agent has other work: it ends in line.
+            self._place(held, now)
+            if left.reason is None and left.outcome.kind is OutcomeKind.STOPPED:  # Its agent has forgotten why.
+                error = ErrorInfo("Crashed", "its agent crashed, and it was killed as it stood still")
+                left = replace(left, outcome=replace(left.outcome, kind=OutcomeKind.LOST, error=error))
         match left:
             case AttemptEnded():
                 self._reports.ended(left)

@@ -17,7 +17,8 @@ def in_words(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts with everything said that there is to say."""
     told = dict(facts)
     also = told.pop(ALSO, [])
-    return {**told, "why": "; ".join([*([told["why"]] if "why" in told else []), *also])}
+    reasons = [*([told["why"]] if "why" in told else []), *also]
+    return {**told, "why": "; ".join(reasons or ["nothing is known of it here"])}
 
 
 def times(count: int) -> str:

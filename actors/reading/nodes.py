@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from actors.errors import Fault
-from actors.model import Json
+
+if TYPE_CHECKING:
+    from actors.model import Json
 
 MAX_BYTES = 1_048_576
 MAX_NODES = 50_000

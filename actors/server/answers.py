@@ -22,9 +22,10 @@ _MEANING: Mapping[int, str] = {
     409: "Understood, but not allowed in the present state",
     413: "The body is larger than is taken",
     429: "Too much at once; try again after the time that Retry-After says",
+    431: "The headers are larger than is taken",
     503: "The engine is stopping, has failed, or does not answer",
 }
-EVERY = (400, 401, 403, 408, 413, 429, 503)
+EVERY = (400, 401, 403, 408, 413, 429, 431, 503)
 
 
 MAX_TEXT = 1_000

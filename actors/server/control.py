@@ -17,6 +17,7 @@ from actors.server.security import MAX_BODY, Gatekeeper
 from actors.server.serving import Listener, Serving
 from actors.server.stream import Changes
 from actors.server.tapping import Tapping
+from actors.server.waits import Waits
 
 
 class Control:
@@ -35,6 +36,7 @@ class Control:
         app = make_app(engine, self.access)
         self.changes: Changes = app.state.changes
         self.taps: Tapping = app.state.taps
+        self.waits: Waits = app.state.waits
         # Beside its data a request says a few other things, and may write each character as six.
         body = max(MAX_BODY, 6 * engine.definitions.settings.max_data_bytes)
         self._serving = Serving(Gatekeeper(app, self.access, max_body=body), listeners, end=self._end_streams)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.log import logger
 from actors.server.access import Access
-from actors.server.connections import Connection
+from actors.server.connections import MAX_HEADERS, Connection
 from actors.server.problems import Refusal, problem_of
 
 MAX_BODY = 8 * 1024 * 1024
@@ -73,6 +73,8 @@ class Gatekeeper:
         if not self._rates.allow(peer, time.monotonic()):
             text = f"more than {RATE:,.0f} requests a second; send events as one batch, or ask less often"
             raise Refusal(429, "too_many", text, retry_after_s=1.0)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            raise Refusal(431, "too_large", f"the headers may have {MAX_HEADERS:,} bytes in all")
         if local or self._access is None:
             return
         headers = _headers(scope)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +82,18 @@ class Attachment:
                 pipe.release()
 
     @contextlib.contextmanager
+    def _ending_by_sigterm(self) -> Iterator[None]:
+        """Have the signal end the shell in order: the terminal is left as it was found."""
+        if self._to.own or threading.current_thread() is not threading.main_thread():
+            yield  # Signals are somebody else's.
+            return
+        before = signal.signal(signal.SIGTERM, lambda *_: self.close())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    @contextlib.contextmanager
     def _at_a_terminal(self) -> Iterator[Lines]:
         from actors.shell.live import Live
         from actors.shell.prompt import PromptLines, above_the_prompt
@@ -99,6 +113,7 @@ class Attachment:
             stack.callback(live.close)
             self._face.names = live.names
             stack.enter_context(above_the_prompt())
+            stack.enter_context(self._ending_by_sigterm())
             if self._to.language is not None:
                 told = stack.enter_context(Client(self._to.socket))
                 telling = Telling(told, self._face.say, self._to.language)

@@ -12,7 +12,7 @@ from actors.commands.face import Face
 from actors.commands.kinds import Typed
 from actors.commands.tree import COMMANDS, run_command
 from actors.errors import EngineError, Error, RequestError
-from actors.narration import one_line
+from actors.printable import one_line
 from actors.shell.lines import Lines
 from actors.status import Status, sentence, status_of
 from actors.words import Word, split

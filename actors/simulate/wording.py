@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from actors.narration import Language, one_line
+from actors.narration import Language
+from actors.printable import one_line
 from actors.tables import table
 
 MAX_AGENTS = 16

@@ -31,7 +31,7 @@ def commands() -> list[Bar]:
                 return [
                     _timed("engine --version", ("--version",), 0.15),
                     _timed("engine inject, to its receipt", ("inject", "DATA_READY", "000003", *data), 0.35),
-                    _timed("engine ps", ("ps", *data), None),
+                    _timed("engine ps", ("ps", "-q", *data), None),
                 ]
         finally:
             doors.close()

@@ -94,6 +94,27 @@ def test_wrong_usage_exits_2_and_names_the_cure(arguments: list[str], told: str)
     assert ended.stdout == ""
 
 
+def test_a_command_to_a_running_engine_loads_no_more_than_it_needs() -> None:
+    code = (
+        "import sys; from actors.cli import run; run(['inject', 'X', '1', 'a=1', '--data-dir', '/nowhere']);"
+        "print({'structlog', 'pykka', 'pydantic', 'asyncio', 'rich', 'prompt_toolkit', 'httpx', 'actors.model'}"
+        " & set(sys.modules))"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        timeout=20,
+        check=True,
+    )
+
+    assert "no engine runs in /nowhere" in ended.stderr
+    assert ended.stdout.splitlines()[-1] == "set()"
+
+
 def test_a_valid_folder_validates(tmp_path: Path) -> None:
     ended = engine("validate", folder(tmp_path / "d", workflows=FINE, actions=ACTIONS), "definitions/trading")
 
@@ -180,6 +201,20 @@ def test_a_missing_extra_is_one_sentence_with_the_command_and_status_3() -> None
     assert ended.stderr == (
         "The command line needs the extra 'server' ('click' is not installed): "
         f"{sys.executable} -m pip install '{ROOT}[server]'\n"
+    )
+
+
+def test_what_a_terminal_lacks_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacking(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'rich.table'", name="rich.table")
+
+    monkeypatch.setattr("actors.commands.tree.run_command", lacking)
+
+    assert cli.run(["top"]) == Status.MISSING_EXTRA
+    assert capsys.readouterr().err.startswith(
+        "'top' at a terminal needs the extra 'server' ('rich.table' is not installed)"
     )
 
 

@@ -467,6 +467,30 @@ def test_the_end_of_a_suspended_attempt_is_asked_for_again() -> None:
     assert world.told.killed == ["frozen@a"]
 
 
+@pytest.mark.parametrize("agent_crashes", [False, True])
+def test_the_end_of_a_suspended_attempt_that_the_crashed_scheduler_never_read_is_recorded_once(
+    agent_crashes: bool,
+) -> None:
+    world = World(workflow("frozen", FROZEN, priority=4), workflow("order", priority=0))
+    world.deaf.add("order")
+    world.run("frozen", "a")
+    world.run("order", "now")
+    world.post(KEEPER, world.cancel_message("a"))
+    world.deliver(KEEPER, SCHEDULER, "agent_0", "agent_0")
+    assert world.told.ended == [("frozen@a", "stopped")]
+    if agent_crashes:  # It forgets that it was to end it, and has other work that does not hear.
+        crash(world, "agent_0")
+
+    crash(world, SCHEDULER, lose=True)
+    world.settle()
+
+    assert world.instance("a").status == "cancelled"
+    assert [message.attempt.task for message in world.messages(AttemptClosed)] == [4096]
+    assert not world.scheduling.floor.ending
+    world.deaf.clear()
+    world.finish_all()
+
+
 def test_a_reservation_on_an_agent_that_dies_is_given_back() -> None:
     world = full_world(workflow("order", priority=0), agents=1)
     world.deaf.add("study")

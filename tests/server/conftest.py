@@ -66,10 +66,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """``serve(definitions)`` starts an engine and its API; all are stopped at the end."""
     served: list[Served] = []
 
-    def serve_one(definitions: Mapping[str, Any], **options: Any) -> Served:
+    def serve_one(definitions: Mapping[str, Any] | Path, **options: Any) -> Served:
         token = tmp_path / "token-file"
         token.write_text(TOKEN + "\n")
-        http = Http(Address("127.0.0.1", 0), token)
+        http = options.pop("http", Http(Address("127.0.0.1", 0), token))
         data = DataDir.open(tmp_path / f"data-{len(served)}")
         engine = Engine(definitions, actions={**ACTIONS, **options.pop("actions", {})}, **options)
         control = Control(engine, data, http)

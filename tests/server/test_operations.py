@@ -153,5 +153,25 @@ def test_definitions_are_validated_without_being_run_or_written_elsewhere(serve:
     files["flow.yaml"] = files["flow.yaml"].replace("[c]", "[a]")
     good = one_of(shapes.Validated, client.post("/v1/definitions/validate", json={"files": files}))
     assert good == {"valid": True, "faults": []}
+    refused(client.post("/v1/definitions/validate", json={"files": {"a.yaml": "#" * 600_000}}), 400, "request")
     for name in ("../x.yaml", "/etc/x.yaml", "a/b.yaml", "x.sh", ".yaml", "x.yaml\n", ""):
         refused(client.post("/v1/definitions/validate", json={"files": {name: ""}}), 400, "request")
+
+
+def test_definitions_are_loaded_anew_and_with_faults_refused_whole(serve: Serve, tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    flow = "id: flow\ntrigger: manual\ntasks: [{id: task, run: ['true']}]\n"
+    (folder / "flow.yaml").write_text(flow)
+    client = serve(folder).client()
+    before = one_of(shapes.Version, client.get("/v1/version"))["definitions_version"]
+
+    (folder / "more.yaml").write_text(flow.replace("flow", "more"))
+    changed = one_of(shapes.Reloaded, client.post("/v1/definitions/reload"))
+    assert (changed["added"], changed["previous"]) == (["more"], before)
+    assert client.get("/v1/version").json()["definitions_version"] == changed["version"]
+
+    (folder / "more.yaml").write_text("id: more\ntasks: []\n")
+    fault = refused(client.post("/v1/definitions/reload"), 400, "definitions")
+    assert "more.yaml:2" in fault
+    assert [one["id"] for one in client.get("/v1/definitions").json()["items"]] == ["flow", "more"]

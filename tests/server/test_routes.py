@@ -47,6 +47,8 @@ def test_an_event_is_published_and_its_instance_can_be_waited_for_and_read(serve
     assert task["instance_id"] == instance["id"]
     assert task["attempts"][0]["outcome"] == "completed"
     assert one_of(shapes.Why, client.get(f"/v1/tasks/{task['id']}/why"))["status"] == "completed"
+    assert client.get(f"/v1/tasks/{instance['id']}").status_code == 404, "an instance is no task"
+    assert client.get(f"/v1/tasks/{instance['id']}/why").status_code == 409
     page = one_of(shapes.Instances, client.get("/v1/instances", params={"status": "completed"}))
     assert page["items"] == [instance]
 

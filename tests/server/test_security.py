@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from actors.addresses import Address, Http
 from actors.errors import RequestError
 from actors.server import connections, security
 from actors.server.access import Access
+from actors.server.control import tls_of
 from actors.server.security import Rates
 from actors.views import ChangeType
 from tests.engine.conftest import one_task
@@ -110,6 +114,9 @@ def test_a_login_link_works_once_and_its_cookie_writes_with_our_own_header(serve
     assert refused(other.get(link), 401)
     assert refused(other.get("/login?token="), 401)
 
+    page = browser.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
     assert refused(browser.post("/v1/events", json=EVENT), 403)
     own = {"x-engine-request": "1"}
     assert browser.post("/v1/events", json=EVENT, headers=own).status_code == 202
@@ -398,3 +405,51 @@ def until(holds: Callable[[], Any], seconds: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+# --- where others can listen in ------------------------------------------------------------------
+
+
+def elsewhere(tmp_path: Path, **more: Any) -> Http:
+    token = tmp_path / "token-file"
+    token.write_text(TOKEN)
+    return Http(Address("0.0.0.0", 0), token, **more)
+
+
+def test_where_others_can_reach_it_nothing_but_the_login_is_open(serve: Serve, tmp_path: Path) -> None:
+    served = serve(one_task("quick"), http=elsewhere(tmp_path, plaintext=True))
+    client = served.over_tcp()
+
+    for path in ("/v1/health", "/v1/stats", "/v1/changes", "/metrics", "/openapi.json"):
+        assert refused(client.get(path), 401)
+        assert refused(served.over_tcp(headers={"authorization": "Bearer no"}).get(path), 401)
+    assert client.get("/v1/stats", headers=BEARER).status_code == 200
+    assert refused(client.get("/login?token=guess"), 401)
+    link = served.control.login_link()
+    assert link is not None
+    assert client.get(link.replace("localhost", "127.0.0.1")).status_code == 303
+    assert client.get("/v1/stats").status_code == 200
+
+
+def test_with_a_certificate_it_is_served_by_tls_alone(
+    serve: Serve, tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    require(shutil.which("openssl"), "openssl is not there to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    served = serve(one_task("quick"), http=elsewhere(tmp_path, certificate=certificate, key=key))
+    trust = ssl.create_default_context(cafile=str(certificate))
+
+    with httpx.Client(base_url=f"https://127.0.0.1:{served.port}", verify=trust, trust_env=False) as client:
+        assert client.get("/v1/stats", headers=BEARER).json()["preemptions"] == 0
+        assert refused(client.get("/v1/stats"), 401)
+        link = served.control.login_link()
+        assert link is not None
+        answer = client.get(link.replace("localhost", "127.0.0.1"))
+        assert "Secure" in answer.headers["set-cookie"]
+    with pytest.raises(httpx.HTTPError):
+        served.over_tcp().get("/v1/health", headers=BEARER)
+    with pytest.raises(RequestError, match="cannot serve HTTPS"):
+        tls_of(Http(Address("127.0.0.1", 0), certificate=key, key=certificate))

@@ -228,6 +228,13 @@ def test_an_entity_that_looks_like_a_number_is_a_name(session: Session) -> None:
     assert (entity.name, entity.phase, entity.data) == ("360", "7", [1, None])
 
 
+def test_quotes_make_a_value_text(session: Session) -> None:
+    session.type("""inject DATA_READY A a="10.9" b=10.9 c='true' d=[1,"2"] e="" f=000003 g="x=y; z" """, "wait 10")
+
+    result = session.engine.instances()[0].tasks[0].result
+    assert result == {"a": "10.9", "b": 10.9, "c": "true", "d": [1, "2"], "e": "", "f": "000003", "g": "x=y; z"}
+
+
 def test_data_comes_from_a_file_too(session: Session, tmp_path: Path) -> None:
     (tmp_path / "file.json").write_text('{"price": 1, "name": "万科"}', encoding="utf-8")
 

@@ -180,12 +180,15 @@ def test_attached_it_shows_counts_below_and_changes_above_and_leaves_the_engine_
     attached: Terminal, running: Running, definitions: Path
 ) -> None:
     attached.show("P0 0 · P1 0 · P2 0 · agents 0/2 · preempted 0")
+    attached.type("show hel")
 
     engine("run", "long", "B", "--definitions", definitions)
 
     attached.show("task started: held_B_")
     attached.show("P0 0 · P1 0 · P2 0 · agents 1/2 · preempted 0")
-    attached.type(f"show held_{TAB}")
+    # What was typed is still there, below what was told meanwhile.
+    attached.show("engine> show hel")
+    attached.type(f"d_{TAB}")
     attached.show("engine> show held_B_")
     attached.type("\r")
     attached.show("running")
@@ -242,3 +245,36 @@ def test_a_shell_outlives_its_engine_and_says_that_it_is_gone(definitions: Path)
             assert shell.leave() == 0
         finally:
             shell.close()
+
+
+def test_a_signal_leaves_the_terminal_as_it_was_found(attached: Terminal) -> None:
+    attached.child.kill(signal.SIGTERM)
+
+    assert attached.end() == 0
+
+
+def test_top_stays_in_place_until_ctrl_c(running: Running, definitions: Path) -> None:
+    engine("put", "A", "phase=idle", "--definitions", definitions)
+    engine("run", "long", "A", "--definitions", definitions)
+    top = Terminal("top", "--every", "0.2", "--definitions", definitions)
+    try:
+        top.show("held_A_")
+        top.show("events/s")
+        top.show("latest preemptions: none")
+        top.type(CTRL_C)
+        assert top.end() == 130
+    finally:
+        top.close()
+
+
+def test_a_table_at_a_terminal_has_colours_and_the_same_columns(running: Running, definitions: Path) -> None:
+    engine("put", "A", "name=招商银行", "phase=idle", "status=failed", "--definitions", definitions)
+    for options, coloured in (((), True), (("--plain",), False)):
+        table = Terminal("entities", *options, "--definitions", definitions)
+        try:
+            assert table.end() == 0
+            assert any("招商银行  idle   failed" in line for line in table.screen.display)
+            colours = {cell.fg for line in table.screen.buffer.values() for cell in line.values()}
+            assert ("red" in colours) is coloured
+        finally:
+            table.close()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Response
 
 from actors import plain
-from actors.errors import NotFoundError, RefusedError
+from actors.errors import NotFoundError, RequestError
 from actors.model import WorkflowId
 from actors.server.answers import Live, answer, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 from actors.words import did_you_mean
 
+MAX_BYTES = 512 * 1024
+"""To read a mebibyte of YAML takes the engine's own process some seconds."""
 router = APIRouter(prefix="/definitions", tags=["definitions"])
 
 
@@ -41,10 +41,14 @@ async def definition(workflow: str, engine: Live) -> Response:
 def validate(given: asked.FilesToValidate) -> Response:
     """Check definitions, a folder's files by name, without loading them: every fault with its line and column.
 
-    Python files are parsed to know which actions there are, and not run.
+    Python files are parsed to know which actions there are, and not run. All files together may
+    have 512 KiB.
     """
     from actors.definitions import validate as find_faults
 
+    size = sum(len(text.encode(errors="replace")) for text in given.files.values())
+    if size > MAX_BYTES:
+        raise RequestError(f"the files have {size:,} bytes and may have {MAX_BYTES:,}; 'engine validate' checks any")
     with tempfile.TemporaryDirectory(prefix="engine-validate-") as folder:
         for name, text in given.files.items():
             Path(folder, name).write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -61,7 +65,4 @@ def reload(engine: Live) -> Response:
 
     Definitions with faults are refused whole (400, code ``definitions``), and the old stay in force.
     """
-    load_anew: Callable[[], Any] | None = getattr(engine, "reload", None)
-    if load_anew is None:
-        raise RefusedError("this engine cannot load definitions anew; start it again")
-    return answer(plain.reloaded(load_anew()))
+    return answer(plain.reloaded(engine.reload()))

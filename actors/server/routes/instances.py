@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from actors import plain
+from actors.errors import NotFoundError
 from actors.model import InstanceStatus, TaskStatus
 from actors.server.answers import Cursor, Limit, Live, Text, answer, done, problems
 from actors.server.shapes import answers as shapes
@@ -101,7 +102,10 @@ _UNENDED = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.UNKNOWN)
 def task(id: str, engine: Live) -> Response:
     """One task with its attempts and result."""
     view = engine.instance_of(id)
-    return answer(plain.task_of(view, next(found for found in view.tasks if found.id == id)))
+    found = next((one for one in view.tasks if one.id == id), None)
+    if found is None:
+        raise NotFoundError(f"{id} is an instance; ask for one of its tasks")
+    return answer(plain.task_of(view, found))
 
 
 @router.get("/tasks/{id}/why", response_model=shapes.Why, responses=problems(404, 409))

@@ -37,3 +37,19 @@ async def login_link(request: Request) -> Response:
     if access is None:
         raise RefusedError("this engine serves its Unix socket alone; start it with --http to log a browser in")
     return answer({"url": access.link()})
+
+
+FIRST_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Workflow engine</title>
+<h1>Workflow engine</h1>
+<p>This is its control API. What can be asked: <a href="/openapi.json">openapi.json</a>.
+Now: <a href="/v1/stats">counts</a>, <a href="/v1/queues">queues</a>, <a href="/v1/agents">agents</a>,
+<a href="/v1/instances">instances</a>, <a href="/metrics">metrics</a>.</p>
+"""
+
+
+@router.get("/", include_in_schema=False)
+async def first_page() -> Response:
+    """Where a login leads."""
+    policy = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'"}
+    return Response(FIRST_PAGE, headers=policy, media_type="text/html")

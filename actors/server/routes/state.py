@@ -33,7 +33,7 @@ async def version(engine: Live, request: Request) -> Response:
         {
             "version": __version__,
             "definitions": engine.definitions.folder,
-            "definitions_version": getattr(engine, "version", None),
+            "definitions_version": engine.definitions.version or None,
             "pid": os.getpid(),
             "started_at": request.app.state.started_at,
         }
