@@ -20,11 +20,19 @@ def folder(tmp_path: Path) -> Path:
     (flows / "out" / "deep").mkdir(parents=True)
     (flows / ".engine").mkdir()
     (flows / "venv").mkdir()
-    for name, text in {
-        "flow.yaml": "id: f", "acts.py": "x = 1", "data.csv": "1,2", "package/__init__.py": "",
-        "package/below/m.py": "", "package/weights.json": "{}", "out/deep/result.txt": "", ".engine/token": "", "venv/pyvenv.cfg": "",
+    texts = {
+        "flow.yaml": "id: f",
+        "acts.py": "x = 1",
+        "data.csv": "1,2",
+        "package/__init__.py": "",
+        "package/below/m.py": "",
+        "package/weights.json": "{}",
+        "out/deep/result.txt": "",
+        ".engine/token": "",
+        "venv/pyvenv.cfg": "",
         "venv/site.py": "",
-    }.items():  # fmt: skip
+    }
+    for name, text in texts.items():
         (flows / name).write_text(text)
     (flows / "run.sh").write_text("#!/bin/sh")
     (flows / "run.sh").chmod(0o755)
