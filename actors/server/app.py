@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import anyio
 from fastapi import FastAPI
 
 from actors import __version__
@@ -27,6 +28,8 @@ from actors.server.stream import Changes
 from actors.server.tapping import Tapping
 from actors.server.waits import Waits
 
+SENDS = 4
+"""Messages sent to actors by hand whose answers are waited for at once."""
 ROUTERS = (
     state.router,
     events.router,
@@ -53,6 +56,7 @@ def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
     app.state.access = access
     app.state.waits = Waits(engine)
     app.state.changes = Changes(engine)
+    app.state.sends = anyio.CapacityLimiter(SENDS)
     app.state.taps = Tapping(engine)
     app.state.started_at = time.time()
     answer_errors(app)
@@ -63,17 +67,29 @@ def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return _without_422(made())
+        return _true(made())
 
     app.openapi = openapi  # type: ignore[method-assign]
     return app
 
 
-def _without_422(schema: dict[str, Any]) -> dict[str, Any]:
-    """What cannot be taken is answered by 400 and a ``Problem``, not by what FastAPI says of itself."""
+def _true(schema: dict[str, Any]) -> dict[str, Any]:
+    """What FastAPI says of itself, made what is so: 400 and a ``Problem`` instead of 422, and the token for writes."""
     for path in schema["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             operation["responses"].pop("422", None)
+            if method != "get":
+                operation["security"] = [{"token": []}, {"login": []}]
+    components = schema.setdefault("components", {})
     for name in ("HTTPValidationError", "ValidationError"):
-        schema.get("components", {}).get("schemas", {}).pop(name, None)
+        components.get("schemas", {}).pop(name, None)
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "Over TCP; the Unix socket needs none"},
+        "login": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "engine_session_PORT",
+            "description": "Of a browser that came by the login link; writes also need the header x-engine-request",
+        },
+    }
     return schema

@@ -29,7 +29,7 @@ Serve = Callable[..., Served]
     ],
 )
 def test_data_that_is_no_plain_json_or_too_much_is_refused_line_by_line(serve: Serve, data: str, why: str) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     line = f'{{"type": "DATA_READY", "entity_id": "000001", "data": {data}}}'
 
     summary = served.client().post("/v1/events/batch", content=line.encode()).json()
@@ -58,13 +58,15 @@ def test_data_that_is_no_plain_json_or_too_much_is_refused_line_by_line(serve: S
 def test_fields_are_checked_as_everywhere(serve: Serve, fields: str) -> None:
     line = f'{{"type": "DATA_READY", "entity_id": "000001", {fields}}}'
 
-    summary = serve(one_task("quick")).client().post("/v1/events/batch", content=line.encode()).json()
+    summary = (
+        serve(one_task("quick", isolation="thread")).client().post("/v1/events/batch", content=line.encode()).json()
+    )
 
     assert (summary["accepted"], summary["rejected"]) == (0, 1)
 
 
 def test_data_arrives_as_it_was_sent(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     data = '{"价": 10.9, "list": [1, -0.5, null, true, "\\u9648"], "deep": {"a": {"b": 1e3}}}'
     line = f'{{"type": "DATA_READY", "entity_id": "000001", "data": {data}}}\r\n'
 
@@ -75,7 +77,7 @@ def test_data_arrives_as_it_was_sent(serve: Serve) -> None:
 
 
 def test_lines_that_come_in_any_pieces_are_whole_again(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     body = b"".join(b'{"type": "DATA_READY", "entity_id": "%06d"}\n' % n for n in range(50))
 
     answer = served.client().post("/v1/events/batch", content=(body[at : at + 7] for at in range(0, len(body), 7)))

@@ -99,7 +99,7 @@ def soon(case: Case[Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_two_thousand_generated_requests_are_answered_as_openapi_says_and_none_by_a_fault_of_ours(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     served.engine.put_entity("000001", name="平安银行", phase="none")
 
     instance = served.engine.publish(Event("DATA_READY", "000002")).instances[0]

@@ -25,7 +25,7 @@ def ended_instance(client: httpx.Client, event: dict[str, Any]) -> str:
 
 
 def test_an_ended_instance_is_retried_and_both_know_of_each_other(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
     first = ended_instance(client, {**EVENT, "data": {"price": 1}})
 
     second = one_of(shapes.Receipt, client.post(f"/v1/instances/{first}/retry"), 201)["instances"][0]
@@ -38,7 +38,7 @@ def test_an_ended_instance_is_retried_and_both_know_of_each_other(serve: Serve) 
 
 
 def test_a_drained_agent_gets_no_work_and_the_whole_engine_can_be_paused(serve: Serve) -> None:
-    client = serve(one_task("quick"), agents=1).client()
+    client = serve(one_task("quick", isolation="thread"), agents=1).client()
 
     one_of(shapes.Done, client.post("/v1/agents/agent_0/drain"))
     assert one_of(shapes.Agents, client.get("/v1/agents"))["items"][0]["state"] == "drained"
@@ -55,7 +55,9 @@ def test_a_drained_agent_gets_no_work_and_the_whole_engine_can_be_paused(serve: 
 
 
 def test_a_dead_letter_is_listed_retried_and_dropped(serve: Serve) -> None:
-    client = serve({"settings": {"on_unknown_entity": "reject"}, "workflows": [one_task("quick")]}).client()
+    client = serve(
+        {"settings": {"on_unknown_entity": "reject"}, "workflows": [one_task("quick", isolation="thread")]}
+    ).client()
     refused(client.post("/v1/events", json=EVENT), 409, "refused")
     letter = one_of(shapes.DeadLetters, client.get("/v1/dead-letters"))["items"][0]
 
@@ -71,7 +73,7 @@ def test_a_dead_letter_is_listed_retried_and_dropped(serve: Serve) -> None:
 
 
 def test_actors_are_shown_inspected_and_sent_what_their_protocol_says(serve: Serve) -> None:
-    client = serve(one_task("quick"), agents=1).client()
+    client = serve(one_task("quick", isolation="thread"), agents=1).client()
 
     actors = one_of(shapes.Actors, client.get("/v1/actors"))["items"]
     assert {actor["name"] for actor in actors} == {"router", "keeper", "scheduler", "agent_0"}
@@ -89,7 +91,7 @@ def test_actors_are_shown_inspected_and_sent_what_their_protocol_says(serve: Ser
 
 
 def test_a_tap_shows_messages_as_they_come_and_leaves_nothing_when_it_goes(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     with served.client().stream("GET", "/v1/actors/router/tap") as answer:
         lines = answer.iter_lines()
         assert next(lines).startswith(":")
@@ -104,7 +106,7 @@ def test_a_tap_shows_messages_as_they_come_and_leaves_nothing_when_it_goes(serve
 
 
 def test_pages_give_each_instance_once_and_tasks_by_themselves(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
     lines = [json.dumps({"type": "DATA_READY", "entity_id": f"{n:06}"}) for n in range(45)]
     client.post("/v1/events/batch", content="\n".join(lines).encode())
     assert client.post("/v1/wait-idle").json() == {"idle": True}
@@ -130,7 +132,7 @@ def test_pages_give_each_instance_once_and_tasks_by_themselves(serve: Serve) -> 
 
 
 def test_every_setting_says_where_it_comes_from(serve: Serve) -> None:
-    client = serve(one_task("quick"), agents=2).client()
+    client = serve(one_task("quick", isolation="thread"), agents=2).client()
 
     sources = {one["name"]: one["source"] for one in one_of(shapes.Settings, client.get("/v1/settings"))["items"]}
 
@@ -139,7 +141,7 @@ def test_every_setting_says_where_it_comes_from(serve: Serve) -> None:
 
 
 def test_definitions_are_validated_without_being_run_or_written_elsewhere(serve: Serve, tmp_path: Path) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
     traces = tmp_path / "ran"
     files = {
         "flow.yaml": "id: flow\ntasks: [{id: a, action: 'acts:one'}, {id: b, action: 'acts:one', depends_on: [c]}]\n",

@@ -33,7 +33,7 @@ def refused(response: httpx.Response, status: int, code: str) -> str:
 
 
 def test_an_event_is_published_and_its_instance_can_be_waited_for_and_read(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
 
     event = {"type": "DATA_READY", "entity_id": "000001", "priority": 0, "data": {"price": 10.9}}
     receipt = one_of(shapes.Receipt, client.post("/v1/events", json=event), 202)
@@ -54,7 +54,7 @@ def test_an_event_is_published_and_its_instance_can_be_waited_for_and_read(serve
 
 
 def test_the_chinese_example_field_name_stock_id_is_taken(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
 
     receipt = client.post("/v1/events", json={"type": "DATA_READY", "stock_id": "600036"}).json()
 
@@ -62,7 +62,7 @@ def test_the_chinese_example_field_name_stock_id_is_taken(serve: Serve) -> None:
 
 
 def test_the_state_of_the_engine_is_read(serve: Serve) -> None:
-    served = serve(one_task("quick"), agents=2)
+    served = serve(one_task("quick", isolation="thread"), agents=2)
     client = served.client()
 
     assert one_of(shapes.Health, client.get("/v1/health")) == {"status": "ok"}
@@ -79,7 +79,9 @@ def test_the_state_of_the_engine_is_read(serve: Serve) -> None:
 
 
 def test_an_entity_is_put_and_read_and_what_is_left_out_stays(serve: Serve) -> None:
-    client = serve({"id": "flow", "trigger": "manual", "tasks": one_task("quick")["tasks"]}).client()
+    client = serve(
+        {"id": "flow", "trigger": "manual", "tasks": one_task("quick", isolation="thread")["tasks"]}
+    ).client()
 
     one_of(shapes.Entity, client.put("/v1/entities/600036", json={"name": "招商银行", "priority": 0}))
     entity = one_of(shapes.Entity, client.put("/v1/entities/600036", json={"phase": "closed"}))
@@ -107,7 +109,7 @@ def test_work_is_run_reprioritised_and_cancelled(serve: Serve, tmp_path: Any) ->
 
 
 def test_a_paused_workflow_starts_nothing_until_it_is_resumed(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
 
     one_of(shapes.Done, client.post("/v1/pause", json={"workflow": "flow"}))
     receipt = client.post("/v1/events", json={"type": "DATA_READY", "entity_id": "000001"}).json()
@@ -121,7 +123,7 @@ def test_a_paused_workflow_starts_nothing_until_it_is_resumed(serve: Serve) -> N
 
 
 def test_lines_of_a_batch_are_published_in_order_and_the_bad_ones_are_told(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
     lines = [
         b'{"type": "DATA_READY", "entity_id": "000001", "id": "one"}',
         b"",
@@ -142,7 +144,7 @@ def test_lines_of_a_batch_are_published_in_order_and_the_bad_ones_are_told(serve
 
 
 def test_a_batch_gives_each_receipt_in_order_when_asked(serve: Serve) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
     lines = [json.dumps({"type": "DATA_READY", "entity_id": f"{n:06}", "id": f"e{n}"}) for n in range(3_000)]
     lines[17] = "{}"
 
@@ -181,14 +183,14 @@ def test_a_batch_gives_each_receipt_in_order_when_asked(serve: Serve) -> None:
 def test_what_cannot_be_done_is_one_sentence_and_its_status(
     serve: Serve, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
 
     assert refused(client.request(method, path, json=body), status, code)
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b'{"a": NaN}', b"null", b""])
 def test_a_body_that_is_no_json_is_refused_in_one_sentence(serve: Serve, body: bytes) -> None:
-    client = serve(one_task("quick")).client()
+    client = serve(one_task("quick", isolation="thread")).client()
 
     answer = client.post("/v1/events", content=body, headers={"content-type": "application/json"})
 
@@ -196,7 +198,7 @@ def test_a_body_that_is_no_json_is_refused_in_one_sentence(serve: Serve, body: b
 
 
 def test_a_stopped_engine_is_told_and_not_ready(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     client = served.client()
 
     served.engine.stop(grace=0.0)
@@ -208,8 +210,10 @@ def test_a_stopped_engine_is_told_and_not_ready(serve: Serve) -> None:
 
 
 def test_openapi_says_everything_and_never_422(serve: Serve) -> None:
-    schema = serve(one_task("quick")).client().get("/openapi.json").json()
+    schema = serve(one_task("quick", isolation="thread")).client().get("/openapi.json").json()
 
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
     assert all(operation.get("description") for operation in operations)
     assert not [operation for operation in operations if "422" in operation["responses"]]
+    writes = [path[method] for path in schema["paths"].values() for method in path if method != "get"]
+    assert all(operation["security"] for operation in writes)

@@ -39,7 +39,7 @@ def refused(answer: httpx.Response, status: int) -> str:
 
 @pytest.fixture
 def served(serve: Serve) -> Served:
-    return serve(one_task("quick"))
+    return serve(one_task("quick", isolation="thread"))
 
 
 # --- where from --------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def elsewhere(tmp_path: Path, **more: Any) -> Http:
 
 
 def test_where_others_can_reach_it_nothing_but_the_login_is_open(serve: Serve, tmp_path: Path) -> None:
-    served = serve(one_task("quick"), http=elsewhere(tmp_path, plaintext=True))
+    served = serve(one_task("quick", isolation="thread"), http=elsewhere(tmp_path, plaintext=True))
     client = served.over_tcp()
 
     for path in ("/v1/health", "/v1/stats", "/v1/changes", "/metrics", "/openapi.json"):
@@ -439,7 +439,7 @@ def test_with_a_certificate_it_is_served_by_tls_alone(
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
     subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
-    served = serve(one_task("quick"), http=elsewhere(tmp_path, certificate=certificate, key=key))
+    served = serve(one_task("quick", isolation="thread"), http=elsewhere(tmp_path, certificate=certificate, key=key))
     trust = ssl.create_default_context(cafile=str(certificate))
 
     with httpx.Client(base_url=f"https://127.0.0.1:{served.port}", verify=trust, trust_env=False) as client:
@@ -453,3 +453,33 @@ def test_with_a_certificate_it_is_served_by_tls_alone(
         served.over_tcp().get("/v1/health", headers=BEARER)
     with pytest.raises(RequestError, match="cannot serve HTTPS"):
         tls_of(Http(Address("127.0.0.1", 0), certificate=key, key=certificate))
+
+
+def test_a_stream_that_is_never_read_is_hung_up_on_and_its_place_is_free(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LOOK_S", 0.3)
+    hub = served.control.changes
+    with served.raw() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.sendall(b"GET /v1/changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(lambda: hub.followers == 1)
+        client = served.client()
+        deadline = time.monotonic() + 40
+        while hub.followers and time.monotonic() < deadline:
+            lines = [json.dumps({"type": "DATA_READY", "entity_id": f"{n:06}"}) for n in range(100)]
+            assert client.post("/v1/events/batch", content="\n".join(lines).encode()).json()["accepted"] == 100
+
+        assert hub.followers == 0
+
+
+def test_who_is_gone_without_a_word_is_found_out_by_the_system(served: Served) -> None:
+    with served.raw(tcp=True):
+        until(lambda: served.control.doors[1].open == 1)
+        (connection,) = served.control.doors[1].state.connections
+        assert isinstance(connection, connections.Connection)
+        opened = connection.transport.get_extra_info("socket")
+
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000

@@ -54,7 +54,7 @@ def ended(found: list[Told]) -> bool:
 
 
 def test_changes_come_in_order_and_go_on_after_the_id_that_was_last_seen(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     client = served.client()
     event = {"type": "DATA_READY", "entity_id": "000001"}
 
@@ -70,7 +70,7 @@ def test_changes_come_in_order_and_go_on_after_the_id_that_was_last_seen(serve: 
 
 
 def test_only_what_is_wanted_is_told(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     client = served.client()
 
     def publish() -> None:
@@ -90,7 +90,7 @@ def test_only_what_is_wanted_is_told(serve: Serve) -> None:
 
 
 def test_a_stream_ends_when_the_engine_stops(serve: Serve) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
 
     with served.client().stream("GET", "/v1/changes") as answer:
         lines = answer.iter_lines()
@@ -102,7 +102,7 @@ def test_a_stream_ends_when_the_engine_stops(serve: Serve) -> None:
 
 def test_a_client_that_dies_in_mid_stream_leaves_nothing_behind(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "LINGER_S", 0.05)
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     hub: Changes = served.control.changes
     opened = [served.raw(tcp=tcp) for tcp in (False, True)]
     for one in opened:
@@ -121,7 +121,7 @@ def test_a_client_that_dies_in_mid_stream_leaves_nothing_behind(serve: Serve, mo
 def test_more_streams_than_are_allowed_are_refused_in_one_sentence(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served = serve(one_task("quick"))
+    served = serve(one_task("quick", isolation="thread"))
     served.control.changes._max = 1
     client = served.client()
 

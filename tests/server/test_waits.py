@@ -91,3 +91,23 @@ def test_who_waits_when_the_engine_stops_is_told(serve: Serve, tmp_path: Path) -
     waiting.join(20)
 
     assert answers == [503]
+
+
+def test_messages_that_are_answered_late_do_not_keep_others_from_being_answered(serve: Serve, tmp_path: Path) -> None:
+    served, id = running(serve, tmp_path)
+    answers: list[int] = []
+
+    def send() -> None:
+        message = {"message": "AwaitInstance", "fields": {"id": id}}
+        answers.append(served.client().post("/v1/actors/keeper/send", json=message).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    served.watched.soon(lambda: sum(door.open for door in served.control.doors) >= 12)
+
+    assert served.client().get("/v1/stats", timeout=5).status_code == 200
+    (tmp_path / "go").touch()
+    for thread in threads:
+        thread.join(20)
+    assert answers == [200] * 12

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +17,7 @@ from actors.server.shapes import asked
 from actors.server.tapping import Tapping
 
 router = APIRouter(tags=["actors"])
+ANSWER_S = 10.0
 
 
 @router.get("/actors", response_model=shapes.Actors, responses=problems())
@@ -36,12 +39,15 @@ def protocol(name: str, engine: Live) -> Response:
 
 
 @router.post("/actors/{name}/send", response_model=shapes.Sent, responses=problems(404, 409))
-def send(name: str, what: asked.MessageToSend, engine: Live) -> Response:
+async def send(name: str, what: asked.MessageToSend, request: Request, engine: Live) -> Response:
     """Send any message of the actor's protocol, its fields checked; the answer is what it answers.
 
-    409 for one that could forge an outcome, unless ``unsafe`` is said; that is logged.
+    409 for one that could forge an outcome, unless ``unsafe`` is said; that is logged. An answer
+    that does not come within 10 s is given up (503).
     """
-    told = engine.send(name, what.message, what.fields, unsafe=what.unsafe)
+    ask = functools.partial(engine.send, name, what.message, what.fields, unsafe=what.unsafe, timeout=ANSWER_S)
+    # Some messages are answered when something has ended: they do not keep the threads of all others.
+    told = await anyio.to_thread.run_sync(ask, limiter=request.app.state.sends)
     return answer({"ok": True, "answer": told})
 
 
