@@ -88,6 +88,8 @@ class Assembly:
         self.generations = Generations(definitions, self.calendar, store_id=self.store.id, run_id=short_unique())
         self._bounds = bounds or Bounds()
         self.supervisor = Supervisor(self.clock, self._bounds, self._fail)
+        self._loading: tuple[Runner, ...] = ()
+        """Of a version that is not there yet: who stops ends what it waits for."""
         self._began = False
         self._stopping = False
 
@@ -142,17 +144,23 @@ class Assembly:
     def add_version(self, definitions: Definitions) -> None:
         """Get ready to run what is of this version. Raises ``DefinitionError`` for code that cannot be loaded."""
         runners = self._runners_for(definitions)
-        each = tuple(dict.fromkeys(runners.values()))
+        self._loading = each = tuple(dict.fromkeys(runners.values()))
         try:
+            self._go_on_loading()
             warm(each)
+            self.benches.add(definitions.version, runners)
+            self._go_on_loading()  # Who closes the runners may not have seen these.
         except BaseException:
+            self.benches.remove(definitions.version)
             self._close(each)
             raise
-        self.benches.add(definitions.version, runners)
-        if self._stopping:  # Who closes the runners may not have seen these.
-            self._close(self.benches.remove(definitions.version))
-            raise EngineStopped("the engine is stopping; nothing was loaded")
+        finally:
+            self._loading = ()
         self.generations.library[definitions.version] = definitions
+
+    def _go_on_loading(self) -> None:
+        if self._stopping:
+            raise EngineStopped("the engine is stopping; nothing was loaded")
 
     def remove_version(self, version: str) -> None:
         """Nothing of it runs, or ever will."""
@@ -229,7 +237,7 @@ class Assembly:
             self._drain(grace)
         deadline = self.clock.now() + int((1.0 if grace else 0.2) * 1e9)
         left: list[str] = []
-        for runner in self.benches.all:
+        for runner in (*self.benches.all, *self._loading):
             left += runner.close(deadline)
         left += self.supervisor.stop()
         self._timers.stop()

@@ -86,14 +86,16 @@ class Reloading:
             assert before is not None
             found = self._found(self._source if source is None else source, before)
             library = parts.generations.library
-            if found.version not in library:
+            is_new = found.version not in library
+            if is_new:
                 self._add(parts, found)
             newest = library[found.version]
             if newest.version != before.version:
                 try:
                     parts.ask(KEEPER, lambda number: AdoptDefinitions(newest.version, number), None)
                 except EngineError:
-                    self._remove(parts, newest.version)
+                    if is_new:  # Else there are instances of it.
+                        self._remove(parts, newest.version)
                     raise
             shown = summary(before, found)
             self.newest = _with_settings_of(before, found)
@@ -104,10 +106,13 @@ class Reloading:
             return self.newest, shown
 
     def close(self) -> None:
-        """The engine has stopped."""
+        """The engine has stopped; whoever is loading has been told."""
         for thread in self._sweepers:
             thread.join(JOIN_S)
+        loaded = self._lock.acquire(timeout=JOIN_S)
         self._copies.close()
+        if loaded:
+            self._lock.release()
 
     # --- inside ----------------------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ class Session:
                 case HungUp():
                     self._renewal.ask()
                 case Signalled(signal.SIGINT) if self._shell is not None and self._shell.interrupt():
-                    # It was meant for the command that the shell was at.
+                    # At a prompt Ctrl-C is for the command under way; Ctrl-D and 'quit' end the engine.
                     self._signals -= 1
                 case last:
                     return last

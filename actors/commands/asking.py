@@ -11,7 +11,7 @@ The function is called with the engine's ``Client``, an ``Output``, and what was
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,21 @@ def asking(name: str, *, data_is_taken: bool = False, **settings: Any) -> Callab
             except NotFoundError as error:
                 raise NotFoundError(f"{error}{_meant(ctx, str(error))}") from None
 
-        decorated: Any = act
-        for option in _OPTIONS if not data_is_taken else (*_OPTIONS[:-1], _DATA_DIR):
-            decorated = option(decorated)
-        return click.command(name, cls=Asking, **settings)(debug_option(decorated))
+        command = click.command(name, cls=Asking, **settings)(act)
+        # Behind the command's own, which are what its help is read for.
+        command.params += _made((*_OPTIONS, _DATA_DIR if data_is_taken else _DATA, debug_option))
+        return command
 
     return decorate
+
+
+def _made(options: Sequence[Callable[[Any], Any]]) -> list[click.Parameter]:
+    def bare() -> None:
+        pass
+
+    for option in reversed(options):
+        option(bare)
+    return list(click.command(bare).params)
 
 
 def _meant(ctx: click.Context, told: str) -> str:
@@ -79,12 +88,7 @@ def _meant(ctx: click.Context, told: str) -> str:
     return ""
 
 
-_DATA_DIR = click.option(
-    "--data-dir", "data_dir", type=click.Path(path_type=Path), metavar="DIR", help="The engine's data directory."
-)
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("-q", "--quiet", is_flag=True, help="No messages, only data and errors."),
-    click.option("--plain", is_flag=True, help="No colours at a terminal; NO_COLOR does the same."),
     click.option(
         "-o",
         "--output",
@@ -93,18 +97,19 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Form of the data: table, json, jsonl, yaml or name.",
         metavar="FORM",
     ),
+    click.option("--plain", is_flag=True, help="No colours at a terminal; NO_COLOR does the same."),
+    click.option("-q", "--quiet", is_flag=True, help="No messages, only data and errors."),
     click.option(
         "--definitions",
         type=click.Path(path_type=Path),
         metavar="DIR",
         help="Ask the engine of these definitions.  [default: the trading example]",
     ),
-    click.option(
-        "--data",
-        "--data-dir",
-        "data_dir",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Ask the engine with this data directory.",
-    ),
 )
+_PLACE: dict[str, Any] = {
+    "type": click.Path(path_type=Path),
+    "metavar": "DIR",
+    "help": "Ask the engine with this data directory.",
+}
+_DATA = click.option("--data", "--data-dir", "data_dir", **_PLACE)
+_DATA_DIR = click.option("--data-dir", "data_dir", **_PLACE)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -62,16 +61,10 @@ class Face:
         time.sleep(seconds)
         return False
 
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """One command: an interrupt that came before it or during it ends with it."""
+    def go_on(self) -> None:
+        """What comes now is not what an interrupt was meant for."""
         if self._client is not None:
             self._client.go_on()
-        try:
-            yield
-        finally:
-            if self._client is not None:
-                self._client.go_on()
 
 
 def _print(text: str) -> None:

@@ -32,7 +32,7 @@ def help_(command: str | None) -> None:
         found = tree.get_command(ctx, command)
         if found is None:
             raise RequestError(f"help: {unknown_command(command)}")
-        with click.Context(found, info_name=f"{before}{command}", obj=face) as inner:
+        with click.Context(found, info_name=command, parent=ctx.find_root()) as inner:
             text = found.get_help(inner)
         if "Example:" not in text:
             text = f"{text}\n\nExample:\n  {before}{COMMANDS[command].example}"

@@ -67,14 +67,22 @@ def _below(folder: Path, prefix: str, left: list[int]) -> Iterator[Piece]:
         path = prefix + entry.name
         if entry.name.startswith(".") or entry.name in _LEFT_OUT:
             continue
-        if entry.is_dir():
-            if entry.is_symlink() or left[0] <= 0:
-                yield Piece(path, "data")
-            elif not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
-                inside = list(_below(Path(entry.path), f"{path}/", left))
-                yield from inside if any(piece.kind != "data" for piece in inside) else (Piece(path, "data"),)
-        elif entry.is_file():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError:
+            continue  # A link that leads to itself.
+        if is_folder:
+            yield from _folder(entry, path, left)
+        elif is_file:
             yield Piece(path, _kind(entry, top=not prefix))
+
+
+def _folder(entry: os.DirEntry[str], path: str, left: list[int]) -> Iterator[Piece]:
+    if entry.is_symlink() or left[0] <= 0:
+        yield Piece(path, "data")
+    elif not os.path.exists(os.path.join(entry.path, "pyvenv.cfg")):
+        inside = list(_below(Path(entry.path), f"{path}/", left))
+        yield from inside if any(piece.kind != "data" for piece in inside) else (Piece(path, "data"),)
 
 
 def _kind(entry: os.DirEntry[str], *, top: bool) -> str:

@@ -70,7 +70,8 @@ def read_dict(value: object, given: Given) -> Result:
     settings = read_settings(source, ("settings",)) if "settings" in root.mapping() else Settings()
     collected = _Collected(settings, ActionBook(given, None, faults), faults)
     collected.take(Source("", _without(root, "settings"), faults))
-    return dataclasses.replace(collected.definitions(None), version=version_of_value(value)), faults.sorted()
+    found, told = collected.definitions(None), faults.sorted()
+    return found if told else dataclasses.replace(found, version=version_of_value(value)), told
 
 
 def _names(folder: Path, shown: str, faults: Faults) -> list[str]:

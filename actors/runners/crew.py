@@ -123,6 +123,8 @@ class Crew:
         self._closed = True
         for hand in list(self._hands.values()):
             self.bury(hand)
+        if self._nursery is not None and not self._nursery.ready:
+            self._nursery.kill()  # It imports, which may take for ever, and has no worker yet.
         self._leave_if_alone()
 
     def end_by_force(self) -> None:

@@ -56,8 +56,11 @@ class Attachment:
             return (Status.OK, True) if lines.interactive else (status, left)
 
     def interrupt(self) -> bool:
-        """End the command under way; false if there is none."""
-        return self._shell.interrupt()
+        """End what a person at the prompt has begun; false for a script, whose end is another's to decide."""
+        if self._lines is None or not self._lines.interactive:
+            return False
+        self._shell.interrupt()
+        return True
 
     def close(self) -> None:
         """Have ``run`` end soon, whatever it waits for."""

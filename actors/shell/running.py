@@ -41,6 +41,7 @@ class Shell:
                 line = lines.read()
                 if line is None:
                     return first, False
+                self._face.go_on()
                 for words in split(line):
                     if len(words) == 1 and words[0].text in LEAVE and words[0].key is None:
                         return first, True
@@ -62,17 +63,15 @@ class Shell:
                 return first, False
 
     def interrupt(self) -> bool:
-        """End the command under way, from any thread or a signal handler; false if there is none."""
-        if not self._busy.locked():
-            return False
+        """End the line under way, from any thread or a signal handler; false if none is known to be."""
         self._face.interrupt()
-        return True
+        return self._busy.locked()
 
     def _act(self, words: list[Word], number: int, lines: Lines) -> None:
         place = COMMANDS.get(words[0].text) if words[0].key is None else None
         if place is not None and not place.in_shell:
             raise RequestError(f"'{words[0].text}' is not for the shell; run 'engine {words[0].text}' beside it")
-        with self._busy, self._face.going_on():
+        with self._busy:
             status = run_command([Typed.of(word) for word in words], self._face)
         if status and not lines.interactive:
             self._face.complain(one_line(f"line {number}: '{words[0].text}' ended with status {status}"))

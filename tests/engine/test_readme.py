@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from actors.definitions import load, validate
 from actors.reading.engine_shapes import SettingsShape
 from actors.reading.shapes import Shape, TaskShape, WorkflowShape
 from actors.status import Status
-from tests.engine.command_line import ROOT, engine, environment, without_seconds
+from tests.engine.command_line import COMMAND, ROOT, engine, environment, without_seconds
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHINESE, ENGLISH, REFERENCE = re.split("\n## (?:English|Reference 参考)\n", README)
@@ -234,6 +234,59 @@ def test_the_preemption_demo_prints_what_is_shown() -> None:
     rest = iter(printed)
     assert ended.returncode == 0
     assert [line for line in shown if line != "..." and line not in rest] == []
+
+
+@LANGUAGES
+def test_the_session_with_a_running_engine_is_as_shown(text: str, tmp_path: Path) -> None:
+    session = next(block for block in blocks(text, "console") if "bin/engine shell" in block)
+    copy = tmp_path / "ashare"
+    shutil.copytree(ROOT / "definitions" / "ashare", copy, ignore=shutil.ignore_patterns(".engine", "__pycache__"))
+    ids: dict[str, str] = {}
+
+    with Served(copy):
+        for part in session.split("$ bin/engine ")[1:]:
+            command, *shown = part.splitlines()
+            for name, ours in ids.items():
+                command = command.replace(name, ours)
+            ended = engine(*shlex.split(command.replace("definitions/ashare", str(copy))))
+            assert ended.returncode == 0, ended.stderr
+            printed = ended.stdout.splitlines()
+            said = [line for line in shown if line not in ended.stderr.splitlines()]
+            ids |= {one: other for line, answer in zip(said, printed, strict=False)
+                    for one, other in zip(instances_in(line), instances_in(answer), strict=False)}  # fmt: skip
+            rest = iter([same(line, {}) for line in printed])
+            assert [line for line in said if line != "..." and same(line, ids) not in rest] == []
+
+
+def same(line: str, ids: Mapping[str, str]) -> str:
+    """The line with this run's ids, and without what differs from run to run."""
+    for name, ours in ids.items():
+        line = line.replace(name, ours)
+    return re.sub(r"\w+-1:", "ID:", line)
+
+
+def instances_in(line: str) -> list[str]:
+    return re.findall(r"600036_\d{10}", line)
+
+
+class Served:
+    """An engine of these definitions, in a process of its own, while the block lasts."""
+
+    def __init__(self, definitions: Path) -> None:
+        self._definitions = definitions
+
+    def __enter__(self) -> None:
+        command = [*COMMAND, "start", "--no-http", "--definitions", str(self._definitions)]
+        self._process = subprocess.Popen(
+            command, env=environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        # Its last line before it serves tells where.
+        assert any("control.sock" in line for line in self._process.stdout)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=20)
 
 
 def without_ids(lines: list[str]) -> list[str]:

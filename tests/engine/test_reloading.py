@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors import DefinitionError, Engine, Event, RefusedError, RequestError
+from actors import DefinitionError, Engine, EngineError, Event, RefusedError, RequestError
 from actors.engine import Hosting
 from actors.reloading import MAX_VERSIONS
 from actors.views import InstanceView
@@ -95,14 +95,18 @@ def ended(engine: Engine, id: str) -> InstanceView:
     return found
 
 
-def gone(path: Path) -> bool:
-    """Wait until the path is not there."""
+def waited(path: Path, *, there: bool) -> bool:
+    """Wait until the path is there, or is not."""
     pause = threading.Event()
     for _ in range(int(BOUND_S / 0.01)):
-        if not path.exists():
+        if path.exists() is there:
             return True
         pause.wait(0.01)
     return False
+
+
+def gone(path: Path) -> bool:
+    return waited(path, there=False)
 
 
 @pytest.mark.parametrize("isolation", ["process", "thread"])
@@ -302,3 +306,48 @@ def test_two_that_reload_at_once_take_turns(folder: Folder, run: Callable[..., E
         thread.join(BOUND_S)
 
     assert seen == [engine.definitions.version] * 4
+
+
+def test_a_stop_ends_a_reload_whose_code_is_still_being_imported(
+    folder: Folder, run: Callable[..., Engine], tmp_path: Path
+) -> None:
+    engine = run(folder.write("old").path)
+    begins, errors = tmp_path / "begins", list[BaseException]()
+    folder.write("new")
+    (folder.path / "neighbour.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(begins)!r}).touch()\nwhile True:\n    time.sleep(0.01)\n"
+    )
+
+    def reload() -> None:
+        try:
+            engine.reload()
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            errors.append(error)
+
+    thread = threading.Thread(target=reload)
+    thread.start()
+    assert waited(begins, there=True)
+    left = engine.stop(grace=0.0)
+    thread.join(BOUND_S)
+
+    assert left == []
+    assert [isinstance(error, EngineError) for error in errors] == [True]
+
+
+def test_what_the_keeper_does_not_adopt_is_as_if_it_had_not_been_loaded(
+    folder: Folder, run: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = run(folder.write("old").path)
+    before = engine.version
+
+    def crash(*_: Any) -> None:
+        raise ValueError("planned")
+
+    monkeypatch.setattr("actors.logic.keeping.Keeping._adopt", crash)
+    with pytest.raises(EngineError, match="could not handle AdoptDefinitions"):
+        engine.reload(folder.write("new").path)
+    folder.open()
+
+    assert list(engine._running().benches.versions()) == [before]
+    assert engine.version == before
+    assert ended(engine, begun(engine, "A")).tasks[0].result[0] == "old"
