@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
@@ -28,6 +29,7 @@ _MEANING: Mapping[int, str] = {
 EVERY = (400, 401, 403, 408, 413, 429, 431, 503)
 
 
+BLOCK = 65_536
 MAX_TEXT = 1_000
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="items of a page")]
@@ -37,6 +39,51 @@ Cursor = Annotated[str | None, Query(max_length=MAX_TEXT, description="next_curs
 def answer(value: Mapping[str, Any], status: int = 200) -> Response:
     """JSON that ``plain`` made; it is not checked against the model of the route, the tests do that."""
     return Response(plain.encoded(value), status, media_type="application/json")
+
+
+class Listed(Response):
+    """Items as JSON, one after the other, each made only when the one before has been taken.
+
+    A page may come to a gibibyte where data is large; a reader, however slow, costs a block of it.
+    """
+
+    media_type = "application/json"
+
+    def __init__(self, head: bytes, items: Iterable[Mapping[str, Any]], tail: bytes) -> None:
+        super().__init__()
+        del self.headers["content-length"]
+        self._head = head
+        self._items = items
+        self._tail = tail
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI has it
+        gone = scope["state"]["connection"].transport.is_closing
+        block = bytearray(self._head)
+        begun = False
+        for number, item in enumerate(self._items):
+            if number:
+                block += b","
+            block += plain.encoded(item)
+            if len(block) < BLOCK:
+                continue
+            if not begun:
+                begun = True
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": bytes(block), "more_body": True})
+            block.clear()
+            await asyncio.sleep(0)  # Others have their turn, whether or not sending had to wait.
+            if gone():
+                return
+        block += self._tail
+        if not begun:
+            self.headers["content-length"] = str(len(block))
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": bytes(block), "more_body": False})
+
+
+def page(items: Iterable[Mapping[str, Any]], next_cursor: str | None) -> Response:
+    """A page of a long list."""
+    return Listed(b'{"items":[', items, b'],"next_cursor":' + plain.encoded(next_cursor) + b"}")
 
 
 class Streamed(Response):

@@ -47,6 +47,8 @@ def batch() -> list[Bar]:
         time.sleep(1.0)
         busy = _urgent(engine, REPEATS, until_ended=sender)
         paced = _told(sender)
+        engine.pause("noise")
+        merging = _load(path, EVENTS // 2, 0, "NOISE")
     print(f"urgent work without load: {spread(quiet, 'ms')}")
     print(f"urgent work beside {paced['accepted'] / paced['seconds']:,.0f} events/s: {spread(busy, 'ms')}")
     return [
@@ -58,6 +60,7 @@ def batch() -> list[Bar]:
             baseline=f"{statistics.median(quiet):.2f} ms without",
         ),
         Bar("  its 95th of 100", _p95(busy), "ms", baseline=f"{_p95(quiet):.2f} ms without"),
+        Bar("  accepted, each merged into an instance", merging["accepted"] / merging["seconds"], "events/s"),
     ]
 
 
@@ -196,8 +199,8 @@ def _urgent(
 # --- the clients ---------------------------------------------------------------------------------
 
 
-def _loading(path: str, events: int, rate: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.benchmarks.loading", path, str(events), str(rate), "TICK", str(ENTITIES)]
+def _loading(path: str, events: int, rate: float, type_: str = "TICK") -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.benchmarks.loading", path, str(events), str(rate), type_, str(ENTITIES)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -207,8 +210,8 @@ def _told(sender: subprocess.Popen[str]) -> dict[str, float]:
     return found
 
 
-def _load(path: str, events: int, rate: float) -> dict[str, float]:
-    return _told(_loading(path, events, rate))
+def _load(path: str, events: int, rate: float, type_: str = "TICK") -> dict[str, float]:
+    return _told(_loading(path, events, rate, type_))
 
 
 def _follow(path: str) -> socket.socket:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -217,3 +219,23 @@ def test_openapi_says_everything_and_never_422(serve: Serve) -> None:
     assert not [operation for operation in operations if "422" in operation["responses"]]
     writes = [path[method] for path in schema["paths"].values() for method in path if method != "get"]
     assert all(operation["security"] for operation in writes)
+
+
+def test_a_page_of_large_data_is_made_as_it_is_taken(serve: Serve) -> None:
+    served = serve(one_task("quick", isolation="thread"))
+    for n in range(40):
+        served.engine.put_entity(f"{n:06}", data=f"{n:06}" * 100_000, phase="none")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        with served.client().stream("GET", "/v1/entities") as answer:
+            parts = answer.iter_bytes()
+            first = next(parts)
+            _, most = tracemalloc.get_traced_memory()
+            body = first + b"".join(parts)
+    finally:
+        tracemalloc.stop()
+
+    page = shapes.Entities.model_validate_json(body)
+    assert [row.data[:6] for row in page.items] == [f"{n:06}" for n in range(40)]
+    assert most < 8_000_000

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from actors import plain
 from actors.model import EntityStatus
-from actors.server.answers import MAX_TEXT, Cursor, Limit, Live, Text, answer, problems
+from actors.server.answers import MAX_TEXT, Cursor, Limit, Live, Text, answer, page, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 
@@ -29,8 +29,8 @@ def entities(
     A page may be short, or empty, and still have a ``next_cursor``: a call looks at a bounded
     number of rows.
     """
-    page = engine.entities_page(status, phase, search, limit=limit, cursor=cursor)
-    return answer({"items": [plain.entity(row) for row in page.items], "next_cursor": page.next_cursor})
+    found = engine.entities_page(status, phase, search, limit=limit, cursor=cursor)
+    return page(map(plain.entity, found.items), found.next_cursor)
 
 
 @router.get("/entities/{id}", response_model=shapes.Entity, responses=problems(404))

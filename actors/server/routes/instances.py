@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from actors import plain
 from actors.errors import NotFoundError
 from actors.model import InstanceStatus, TaskStatus
-from actors.server.answers import Cursor, Limit, Live, Text, answer, done, problems
+from actors.server.answers import Cursor, Limit, Listed, Live, Text, answer, done, page, problems
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
 from actors.server.waits import Waits
+from actors.views import InstanceView, TaskView
 
 router = APIRouter(tags=["instances"])
 MAX_WAIT_S = 300.0
@@ -37,8 +39,8 @@ def instances(
     A page may be short, or empty, and still have a ``next_cursor``: a call looks at a bounded
     number of instances.
     """
-    page = engine.instances_page(status, workflow, entity, limit=limit, cursor=cursor)
-    return answer({"items": [plain.instance(view) for view in page.items], "next_cursor": page.next_cursor})
+    found = engine.instances_page(status, workflow, entity, limit=limit, cursor=cursor)
+    return page(map(plain.instance, found.items), found.next_cursor)
 
 
 @router.post("/instances", status_code=201, response_model=shapes.Receipt, responses=problems(404, 409))
@@ -50,7 +52,9 @@ def run(wanted: asked.InstanceToRun, engine: Live) -> Response:
 @router.get("/instances/{id}", response_model=shapes.Instance, responses=problems(404))
 def instance(id: str, engine: Live) -> Response:
     """One instance with its tasks, attempts and results."""
-    return answer(plain.instance(engine.instance(id)))
+    view = engine.instance(id)
+    head = plain.encoded(plain.instance_head(view)).removesuffix(b"}")
+    return Listed(head + b',"tasks":[', map(plain.task, view.tasks), b"]}")
 
 
 @router.get("/instances/{id}/wait", response_model=shapes.Waited, responses=problems(404))
@@ -85,14 +89,14 @@ def tasks(
     An instance's tasks come together, so that a page has ``limit`` tasks or somewhat more.
     """
     wanted = _UNENDED if status is None else (status,)
-    found: list[plain.Plain] = []
+    found: list[tuple[InstanceView, TaskView]] = []
     while len(found) < limit:
-        page = engine.instances_page(InstanceStatus.RUNNING, workflow, entity, limit=TOGETHER, cursor=cursor)
-        found += [plain.task_of(view, task) for view in page.items for task in view.tasks if task.status in wanted]
-        cursor = page.next_cursor
-        if cursor is None or not page.items:
+        some = engine.instances_page(InstanceStatus.RUNNING, workflow, entity, limit=TOGETHER, cursor=cursor)
+        found += [(view, task) for view in some.items for task in view.tasks if task.status in wanted]
+        cursor = some.next_cursor
+        if cursor is None or not some.items:
             break
-    return answer({"items": found, "next_cursor": cursor})
+    return page(itertools.starmap(plain.task_of, found), cursor)
 
 
 _UNENDED = (TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.UNKNOWN)

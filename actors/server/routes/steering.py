@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 
 from actors import plain
-from actors.server.answers import Live, answer, done, problems
+from actors.server.answers import Listed, Live, answer, done, problems
 from actors.server.routes.instances import Timeout
 from actors.server.shapes import answers as shapes
 from actors.server.shapes import asked
@@ -61,7 +61,7 @@ def undrain(name: str, engine: Live) -> Response:
 @router.get("/dead-letters", response_model=shapes.DeadLetters, responses=problems())
 def dead_letters(engine: Live) -> Response:
     """Events that could not be accepted after all, the newest 1,000, oldest first."""
-    return answer({"items": [dict(letter) for letter in engine.dead_letters()]})
+    return Listed(b'{"items":[', engine.dead_letters(), b"]}")
 
 
 Letter = Annotated[int, Path(ge=0, le=2**63 - 1)]
