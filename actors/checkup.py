@@ -77,7 +77,7 @@ def _python(asked: Asked) -> Iterator[Finding]:  # noqa: ARG001 - every check ha
 
 _CORE = ("pykka", "yaml", "structlog", "pydantic", "cel")
 _EXTRAS = {
-    "server": ("click", "rich", "prompt_toolkit", "fastapi", "uvicorn", "httpx", "jinja2", "prometheus_client"),
+    "server": ("click", "rich", "prompt_toolkit", "fastapi", "uvicorn", "jinja2", "prometheus_client"),
     "sql": ("sqlalchemy",),
     "postgres": ("psycopg",),
     "ray": ("ray",),
