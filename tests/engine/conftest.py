@@ -18,8 +18,8 @@ from tests.engine.simulated import Ended, Simulate
 ACTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(engine_actions, name)
     for name in (
-        "quick", "wait_for_file", "count", "fail_until", "fail_for_good", "crash", "sleep", "spin", "wait_async",
-        "returns_a_set",
+        "quick", "wait_for_file", "tell_and_wait", "count", "fail_until", "fail_for_good", "crash", "sleep", "spin",
+        "wait_async", "returns_a_set",
     )
 }  # fmt: skip
 BOUND_S = 20.0

@@ -22,6 +22,11 @@ def wait_for_file(ctx: Any) -> str:
     return "seen"
 
 
+def tell_and_wait(ctx: Any) -> str:
+    ctx.log.info("here")
+    return wait_for_file(ctx)
+
+
 def count(ctx: Any) -> Generator[int, None, dict[str, int]]:
     """Counts to ``to``, a checkpoint each; waits at ``at`` in its first attempt."""
     done = ctx.restored or 0

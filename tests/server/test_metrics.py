@@ -43,7 +43,7 @@ LISTED = (
 
 
 def two_levels(file: Path) -> dict[str, Any]:
-    task = {"action": "wait_for_file", "params": {"file": str(file)}, "timeout": 60_000, "isolation": "thread"}
+    task = {"action": "tell_and_wait", "params": {"file": str(file)}, "timeout": 60_000, "isolation": "thread"}
     return {
         "settings": {"event_types": ["LOW", "HIGH"]},
         "workflows": [
@@ -67,7 +67,7 @@ def preempted_once(serve: Serve, tmp_path: Path) -> Served:
     served = serve(two_levels(tmp_path / "go"), agents=1)
     client = served.client()
     client.post("/v1/events", json={"type": "LOW", "entity_id": "SH-600036", "id": "event-of-low"})
-    served.watched.until(ChangeType.TASK_STARTED, task="slow")
+    served.watched.until(ChangeType.TASK_NOTED, task="slow")  # Its first line has run: there is work to stop.
     client.post("/v1/events", json={"type": "HIGH", "entity_id": "SH-600519", "id": "event-of-high"})
     served.watched.until(ChangeType.TASK_STARTED, 2, task="slow")
     (tmp_path / "go").touch()
