@@ -176,9 +176,10 @@ class Kind:
         """The agent being freed for nobody in particular; that of the least important work."""
         heap = self.unclaimed
         while heap:
-            _, token, _, agent = heap[0]
-            stuck = agent.running is not None and agent.running.stuck
-            if agent.token == token and agent.reserved_for is None and not (stuck or agent.drained):
+            priority, token, _, agent = heap[0]
+            running = agent.running
+            current = agent.token == token and agent.reserved_for is None and not agent.drained
+            if current and running is not None and running.priority == -priority and not running.stuck:
                 return agent
             heapq.heappop(heap)
         return None
@@ -295,6 +296,14 @@ class Fleet:
         """From now on it may be preempted, at its present priority."""
         self._ticket += 1  # Offered again at a priority it had before, it must not be compared with itself.
         heapq.heappush(running.agent.kind.victims, (-running.priority, -running.serial, self._ticket, running))
+
+    def reprioritised(self, running: Running) -> None:
+        """What it counts as has changed: it stands anew in the line in which it stood."""
+        if running.stopping is None:
+            if not (running.protected or running.held_back):
+                self.offer_victim(running)
+        elif running.agent.running is running and running.agent.reserved_for is None:
+            self.reserve(running.agent, None)
 
     def reserve(self, agent: Agent, waiting: Waiting | None) -> None:
         agent.reserved_for = waiting

@@ -126,5 +126,4 @@ class Inheritance:
             priority = min([running.own, *gifts])
             if priority != running.priority:
                 running.priority = priority
-                if not (running.protected or running.held_back):
-                    floor.fleet.offer_victim(running)
+                floor.fleet.reprioritised(running)
