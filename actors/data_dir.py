@@ -64,9 +64,7 @@ class DataDir:
             lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise RequestError(f"{path / 'lock'}: {_why(error)}; name another folder with --data") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(lock):
             holder = _holder(lock)
             os.close(lock)
             raise RefusedError(
@@ -277,6 +275,20 @@ def _make_private(path: Path) -> None:
             os.chmod(path, 0o700)
     except OSError as error:
         raise RequestError(f"{path} cannot be the data directory: {_why(error)}; name another with --data") from None
+
+
+def _locked(lock: int) -> bool:
+    """Take the lock. A client that looks whether an engine is here holds it too, for a moment."""
+    deadline = time.monotonic() + STARTING_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def _holder(lock: int) -> str:

@@ -170,7 +170,9 @@ def offered(known: Sequence[str], incomplete: str) -> list[CompletionItem]:
 
 
 def suggestion(ctx: click.Context, kind: str, name: str) -> str:
-    return did_you_mean(name, names(ctx, kind))
+    """What was meant by a name; nothing if there is such a one, since then it is another that is not found."""
+    known = names(ctx, kind)
+    return "" if name in known else did_you_mean(name, known)
 
 
 def names(ctx: click.Context, kind: str) -> list[str]:

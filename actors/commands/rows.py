@@ -38,7 +38,8 @@ def live_row(task: Row) -> Row:
     """A task that waits or runs, for ``ps``."""
     attempts = task["attempts"]
     running = next((one for one in reversed(attempts) if one["ended_at"] is None), None)
-    started = None if running is None else running["started_at"]
+    # That its first line has run is told with its end; until then it is known when the agent got it.
+    started = None if running is None else running["started_at"] or running["assigned_at"]
     progress = task["progress"]
     return {
         **_of(task, ("id", "status", "priority")),

@@ -43,7 +43,7 @@ def _explain(floor: Floor, task: TaskKey, now: Instant) -> dict[str, Any]:
     place = 1 + sum(1 for other in floor.line if other.turn < waiting.turn)
     facts: dict[str, Any] = {"place": place, "in_line": len(floor.line), "waited_ms": (now - waiting.since) / NS_PER_MS}
     facts |= _starved(floor, waiting, _blocked(floor, waiting, now), now)
-    if place > 1:
+    if len(floor.line) > 1:
         facts["why"] += f"; it is number {place} of {len(floor.line)} in line"
     if waiting.home is not None:
         facts["why"] += f"; its attempt stands still, suspended on {waiting.home}, and goes on where it was"

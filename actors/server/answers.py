@@ -12,6 +12,9 @@ from starlette.types import Receive, Scope, Send
 from actors import plain
 from actors.admission import MAX_PAGE
 from actors.engine import Engine
+from actors.errors import RequestError
+from actors.server.connections import HEADERS_S, MAX_CONNECTIONS, MAX_HEADERS
+from actors.server.security import BODY_S, MAX_BODY, RATE
 from actors.server.shapes.answers import Problem
 
 _MEANING: Mapping[int, str] = {
@@ -19,12 +22,13 @@ _MEANING: Mapping[int, str] = {
     401: "Writing over TCP needs the token",
     403: "Not from here: the Host, the Origin or the user is not ours",
     404: "No such entity, workflow, instance, task or agent",
-    408: "The request did not come in time",
+    408: f"The headers took longer than {HEADERS_S:g} s to come, or the body longer than {BODY_S:g} s",
     409: "Understood, but not allowed in the present state",
-    413: "The body is larger than is taken",
-    429: "Too much at once; try again after the time that Retry-After says",
-    431: "The headers are larger than is taken",
-    503: "The engine is stopping, has failed, or does not answer",
+    413: f"The body is larger than {MAX_BODY:,} bytes",
+    429: f"Too much at once, or more than {RATE:,.0f} requests a second; try again after what Retry-After says",
+    431: f"The headers are larger than {MAX_HEADERS:,} bytes",
+    503: "The engine is stopping, has failed, or does not answer, or there are more than "
+    f"{MAX_CONNECTIONS} connections",
 }
 EVERY = (400, 401, 403, 408, 413, 429, 431, 503)
 
@@ -111,6 +115,15 @@ def done() -> Response:
 def problems(*also: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer beside its own, for OpenAPI."""
     return {status: {"model": Problem, "description": _MEANING[status]} for status in sorted({*EVERY, *also})}
+
+
+async def only_known(request: Request) -> None:
+    """Refuse a parameter that the route does not have: a misspelt filter would let everything through."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        names = ", ".join(known) or "none"
+        raise RequestError(f"query: there is no parameter {unknown[0][:100]!r} here; there are: {names}")
 
 
 async def _engine(request: Request) -> Engine:

@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 import anyio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from actors import __version__
 from actors.engine import Engine
 from actors.server.access import Access
+from actors.server.answers import only_known
 from actors.server.problems import answer_errors
 from actors.server.routes import (
     changes,
@@ -61,7 +62,7 @@ def make_app(engine: Engine, access: Access | None = None) -> FastAPI:
     app.state.started_at = time.time()
     answer_errors(app)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v1", dependencies=[Depends(only_known)])
     app.include_router(login.router)
     app.include_router(metrics.router)
     made = app.openapi

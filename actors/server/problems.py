@@ -47,6 +47,13 @@ _BY_ERROR: Sequence[tuple[type[BaseException], int, str]] = (
 )
 _BY_STATUS: Mapping[int, str] = {404: "not_found", 405: "method", 408: "slow", 413: "too_large"}
 
+_SAID_BETTER: Mapping[int, str] = {
+    400: "the body cannot be read; send JSON in UTF-8",
+    404: "there is no such route; /openapi.json lists them all",
+    405: "this route takes no such method; /openapi.json says what it takes",
+}
+"""Instead of what the framework itself says: all of these are its own, ours are of the kind ``Refusal``."""
+
 
 class Refusal(HTTPException):
     """The API's own no, which no call of the engine has said.
@@ -110,16 +117,18 @@ def answer_errors(app: FastAPI) -> None:
 
     async def by_status(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        message = str(error.detail)
-        if error.status_code == 404:
-            message = "there is no such route; /openapi.json lists them all"
+        message = _SAID_BETTER.get(error.status_code, str(error.detail))
         code = _BY_STATUS.get(error.status_code, "request")
         found = problem(error.status_code, code, message)
         found.headers.update(error.headers or {})
         return found
 
-    async def by_validation(_: Request, error: Exception) -> Response:
+    async def by_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
+        if isinstance(error.body, bytes):  # It was not read as JSON, since it did not say that it is.
+            kind = request.headers.get("content-type", "nothing")[:100]
+            text = f"the body says that it is {kind}; send JSON, with the header 'Content-Type: application/json'"
+            return problem(400, "request", text)
         return problem(400, "request", "; ".join(_fault(one) for one in list(error.errors())[:5]))
 
     for kind in (Error, TimeoutError, Refusal):

@@ -132,3 +132,11 @@ def test_any_message_is_sent_or_refused_in_one_line(run: CommandLine, line: str,
     assert told in printed.err
     assert len(printed.err.splitlines()) <= 1
     assert run("stats", "-q").status == 0
+
+
+def test_a_name_that_there_is_is_not_offered_for_the_one_that_there_is_not(run: CommandLine) -> None:
+    printed = run("send", "keeper", "Nonsense")
+
+    assert printed.status == 5
+    assert "the keeper takes no message 'Nonsense'" in printed.err
+    assert "did you mean" not in printed.err

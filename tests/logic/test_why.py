@@ -205,6 +205,11 @@ WAITS = {
             {"agent": "agent_0", "task_id": f"study_low1_{SECOND}", "priority": 2},
             {"agent": "agent_1", "task_id": f"study_low2_{SECOND}", "priority": 2}]},
     ),
+    "more important work, next in line": Reason(
+        _more_important, "more@first",
+        "all 2 suitable agents are busy with work at least as important; it is number 1 of 2 in line",
+        {"blocked_by": "agents", "place": 1, "in_line": 2},
+    ),
     "does not preempt": Reason(_does_not_preempt, "shy@x",
                                "every suitable agent is busy, and this task does not preempt",
                                {"blocked_by": "agents"}),

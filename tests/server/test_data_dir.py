@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,18 @@ def test_a_second_engine_is_refused_by_the_pid_of_the_first(tmp_path: Path) -> N
 
     first.close()
     DataDir.open(tmp_path).close()
+
+
+def test_a_client_that_looks_whether_an_engine_is_there_keeps_none_from_starting(tmp_path: Path) -> None:
+    DataDir.open(tmp_path).close()
+    looking = os.open(tmp_path / "lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    done = threading.Timer(0.05, os.close, (looking,))
+    done.start()
+
+    DataDir.open(tmp_path).close()
+
+    done.join()
 
 
 def test_clients_find_the_engine_while_it_runs_and_then_are_told_what_to_do(tmp_path: Path) -> None:

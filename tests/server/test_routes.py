@@ -199,6 +199,38 @@ def test_a_body_that_is_no_json_is_refused_in_one_sentence(serve: Serve, body: b
     assert refused(answer, 400, "request")
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "cure"),
+    [
+        ("text/plain", b'{"type": "DATA_READY", "entity_id": "1"}', "send JSON, with the header 'Content-Type: app"),
+        (None, b'{"type": "DATA_READY", "entity_id": "1"}', "send JSON, with the header 'Content-Type: app"),
+        ("application/json", b'{"type": "\xff"}', "send JSON in UTF-8"),
+    ],
+)
+def test_a_body_that_is_not_sent_as_json_is_told_how(serve: Serve, kind: str | None, body: bytes, cure: str) -> None:
+    client = serve(one_task("quick", isolation="thread")).client()
+
+    answer = client.post("/v1/events", content=body, headers={} if kind is None else {"content-type": kind})
+
+    assert cure in refused(answer, 400, "request")
+
+
+def test_a_misspelt_filter_is_refused_and_told_what_there_is(serve: Serve) -> None:
+    client = serve(one_task("quick", isolation="thread")).client()
+
+    told = refused(client.get("/v1/entities", params={"statsu": "failed"}), 400, "request")
+
+    assert "'statsu'" in told
+    assert "status, phase, search, limit, cursor" in told
+    assert "none" in refused(client.post("/v1/resume?workflow=flow", json={}), 400, "request")
+
+
+def test_a_wrong_method_is_told_where_the_right_one_stands(serve: Serve) -> None:
+    client = serve(one_task("quick", isolation="thread")).client()
+
+    assert "/openapi.json" in refused(client.delete("/v1/stats"), 405, "method")
+
+
 def test_a_stopped_engine_is_told_and_not_ready(serve: Serve) -> None:
     served = serve(one_task("quick", isolation="thread"))
     client = served.client()
@@ -219,6 +251,17 @@ def test_openapi_says_everything_and_never_422(serve: Serve) -> None:
     assert not [operation for operation in operations if "422" in operation["responses"]]
     writes = [path[method] for path in schema["paths"].values() for method in path if method != "get"]
     assert all(operation["security"] for operation in writes)
+
+
+def test_each_route_says_its_limits_and_times(serve: Serve) -> None:
+    schema = serve(one_task("quick", isolation="thread")).client().get("/openapi.json").json()
+
+    for path in schema["paths"].values():
+        for operation in path.values():
+            said = {status: answer["description"] for status, answer in operation["responses"].items()}
+            assert "8,388,608 bytes" in said["413"]
+            assert "20 s" in said["408"]
+            assert "1,000 requests a second" in said["429"]
 
 
 def test_a_page_of_large_data_is_made_as_it_is_taken(serve: Serve) -> None:
