@@ -169,10 +169,6 @@ def offered(known: Sequence[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in known if name.startswith(incomplete)][:MAX_OFFERED]
 
 
-def suggestion(ctx: click.Context, kind: str, name: str) -> str:
-    return did_you_mean(name, names(ctx, kind))
-
-
 def names(ctx: click.Context, kind: str) -> list[str]:
     """What the engine has of this kind now; nothing if that cannot be found out."""
     face = ctx.ensure_object(Face)
