@@ -31,6 +31,8 @@ from actors.typed import misfit
 MAX_ID = 200
 MAX_PRIORITY = 2**31 - 1
 MAX_AGENTS = 100_000
+MOST_NAMED = 12
+"""Event types that a refusal names."""
 MAX_PAGE = 1_000
 """Items of one page."""
 MAX_LISTED = 10_000
@@ -77,7 +79,9 @@ class Gate:
     def _refuse_type(self, type_: object) -> None:
         if type_ in _OUTCOMES:
             raise RequestError(f"{type_} is published by the engine alone, when an outcome is recorded")
-        raise RequestError(f"unknown event type {_short(type_)}{_meant(type_, self._types)}")
+        some = sorted(map(str, self._types))
+        known = f"; known are: {', '.join(some[:MOST_NAMED])}{' ...' if len(some) > MOST_NAMED else ''}"
+        raise RequestError(f"unknown event type {_short(type_)}{_meant(type_, self._types) or known}")
 
     def params(self, value: Mapping[str, Any] | None) -> Mapping[str, Json] | None:
         if value is None:

@@ -193,9 +193,13 @@ def _room(asked: Asked) -> Iterator[Finding]:  # noqa: ARG001
     yield Finding("open files", *((State.OK, text) if files >= MIN_FILES else (State.WARN, text, cure)))
 
 
-def _port(asked: Asked) -> Iterator[Finding]:  # noqa: ARG001
+def _port(asked: Asked) -> Iterator[Finding]:
     from actors.addresses import DEFAULT_PORT
 
+    where = _own_address(asked)
+    if where:
+        yield Finding("HTTP", State.OK, f"the engine that runs here has {where}")
+        return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -207,6 +211,17 @@ def _port(asked: Asked) -> Iterator[Finding]:  # noqa: ARG001
             )
             return
     yield Finding("HTTP", State.OK, f"127.0.0.1:{DEFAULT_PORT} is free")
+
+
+def _own_address(asked: Asked) -> str | None:
+    """Where the engine that was asked about serves HTTP, if one runs and does."""
+    from actors.data_dir import find
+
+    try:
+        where = find(asked.data, asked.definitions).get("http")
+    except EngineUnreachable:
+        return None
+    return where if isinstance(where, str) else None
 
 
 def _text(asked: Asked) -> Iterator[Finding]:  # noqa: ARG001

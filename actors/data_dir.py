@@ -202,6 +202,8 @@ def find(data: str | Path | None, definitions: str | Path) -> Mapping[str, Any]:
     """
     path = Path(data) if data is not None else default_path(definitions)
     cure = "start one with 'engine start', or name its data directory with --data"
+    if data is None and not Path(definitions).exists():
+        raise EngineUnreachable(f"there is no definitions folder {definitions}, so no engine of it is found; {cure}")
     try:
         with open(path / "engine.json", encoding="utf-8") as file:
             about = json.loads(file.read(MAX_FILE_BYTES))

@@ -24,6 +24,8 @@ ANSWERED = Bounds(items=1000, chars=10_000, levels=20, values=50_000)
 """So much of an answer is given."""
 INSPECTED = Bounds(items=200, chars=300, values=20_000)
 MAX_WAIT_S = 86_400
+MOST_NAMED = 12
+"""Actors that a refusal names."""
 
 
 class Insight(Paging):
@@ -110,5 +112,6 @@ class Insight(Paging):
     def _known(self, actor: object) -> str:
         names: tuple[str, ...] = (ROUTER, KEEPER, SCHEDULER, *[name for name, _ in agent_names(self.definitions)])
         if not isinstance(actor, str) or actor not in names:
-            raise NotFoundError(f"no actor {shown(actor)}{meant(actor, names)}")
+            some = ", ".join(names[:MOST_NAMED]) + (" ..." if len(names) > MOST_NAMED else "")
+            raise NotFoundError(f"no actor {shown(actor)}{meant(actor, names) or f'; there are: {some}'}")
         return actor

@@ -75,6 +75,19 @@ _CHANGES: Mapping[Language, Mapping[ChangeType, str]] = {
 }
 
 
+_GAPS: Mapping[Language, Mapping[str, str]] = {
+    Language.ZH: {
+        "unwatched": "(一段时间无人跟随, 其间的变化未知)",
+        "restarted": "(引擎已重新启动, 此前的变化未知)",
+    },
+    Language.EN: {
+        "unwatched": "(nobody followed for a while: what changed meanwhile is not known)",
+        "restarted": "(the engine was started anew: what changed before is not known)",
+    },
+}
+"""Gaps of which nobody counted what is missing."""
+
+
 class Notice(StrEnum):
     """What the command line itself has to say."""
 
@@ -181,6 +194,10 @@ def narrate(change: StateChanged, language: Language) -> str | None:
     if template is None:
         return None
     detail = change.detail
+    if change.type is ChangeType.GAP and not detail.get("lost"):
+        known = next((line for what, line in _GAPS[language].items() if detail.get(what)), None)
+        if known is not None:
+            return known
     by = detail.get("by")
     return one_line(
         template.format(

@@ -184,7 +184,8 @@ def message_from(actor: str, name: object, fields: object, *, may_be_unsafe: boo
     """
     known = takes(actor)
     if not isinstance(name, str) or name not in known:
-        raise NotFoundError(f"the {actor} takes no message {shown(name)}{meant(name, known) or _whose(name)}")
+        cure = meant(name, known) or _whose(name) or f"; it takes: {_open_to(actor)}"
+        raise NotFoundError(f"the {actor} takes no message {shown(name)}{cure}")
     kind = known[name]
     if is_unsafe(actor, kind) and not may_be_unsafe:
         raise RefusedError(
@@ -205,6 +206,11 @@ def _whose(name: object) -> str:
     if not whose:
         return ""
     return f", which is the {' and the '.join(whose)}'s" if whose != [AGENT] else ", which is for an agent"
+
+
+def _open_to(actor: str) -> str:
+    """What may be sent to it without more ado, in the order of its protocol."""
+    return ", ".join(name for name, kind in takes(actor).items() if not is_unsafe(actor, kind))
 
 
 def _first_line(kind: type) -> str:

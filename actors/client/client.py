@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from actors.client.wire import Plain, Wire, encoded
-from actors.errors import NotFoundError
+from actors.errors import NotFoundError, RequestError
 
 WAIT_S = 1.0
 """So long one request waits at the server; a longer wait asks again, and can be broken off between."""
@@ -71,7 +71,13 @@ class Client:
         return self._wire.upload("/v1/events/batch", (encoded(event) + b"\n" for event in events))
 
     def put(self, entity: str, fields: Mapping[str, Any]) -> Plain:
-        return self._wire.ask("PUT", f"/v1/entities/{_part(entity)}", fields)
+        try:
+            part = _part(entity)
+        except NotFoundError:
+            raise RequestError(
+                f"an entity's id is text of 1 to 200 printable characters without '/', not '{entity[:80]}'"
+            ) from None
+        return self._wire.ask("PUT", f"/v1/entities/{part}", fields)
 
     def run(self, workflow: str, entity: str, params: Mapping[str, Any] | None) -> Plain:
         return self._wire.ask("POST", "/v1/instances", {"workflow": workflow, "entity_id": entity, "params": params})
@@ -246,4 +252,6 @@ def _part(name: str) -> str:
     if name in ("", ".", ".."):
         # No route has such a part, and a path would be made shorter by it.
         raise NotFoundError(f"there is nothing called '{name}'")
+    if "/" in name:
+        raise NotFoundError(f"there is nothing called '{name[:80]}', since no name has a '/'")
     return quote(name, safe="", errors="surrogateescape")

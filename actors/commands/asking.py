@@ -18,11 +18,12 @@ from typing import Any
 import click
 
 from actors.commands.face import Face
-from actors.commands.kinds import Named, OneOf, suggestion
+from actors.commands.kinds import Named, OneOf, names
 from actors.commands.options import debug_option
 from actors.commands.output import Format, Style
 from actors.commands.tree import COMMANDS
 from actors.errors import NotFoundError
+from actors.words import did_you_mean
 
 
 class Asking(click.Command):
@@ -82,7 +83,9 @@ def _meant(ctx: click.Context, told: str) -> str:
     for parameter in ctx.command.params:
         value = ctx.params.get(parameter.name or "")
         if isinstance(parameter.type, Named) and isinstance(value, str):
-            close = suggestion(ctx, parameter.type.kind, value)
+            known = names(ctx, parameter.type.kind)
+            # A name that is there was meant: then it is another that is not.
+            close = "" if value in known else did_you_mean(value, known)
             if close:
                 return close
     return ""

@@ -169,12 +169,6 @@ def offered(known: Sequence[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in known if name.startswith(incomplete)][:MAX_OFFERED]
 
 
-def suggestion(ctx: click.Context, kind: str, name: str) -> str:
-    """What was meant by a name; nothing if there is such a one, since then it is another that is not found."""
-    known = names(ctx, kind)
-    return "" if name in known else did_you_mean(name, known)
-
-
 def names(ctx: click.Context, kind: str) -> list[str]:
     """What the engine has of this kind now; nothing if that cannot be found out."""
     face = ctx.ensure_object(Face)

@@ -10,13 +10,17 @@ from click.shell_completion import CompletionItem
 
 from actors.client.client import Client
 from actors.commands.asking import asking
-from actors.commands.kinds import Field, Named, named_messages, offered, together, word_of
+from actors.commands.kinds import Field, Named, named_messages, names, offered, together, word_of
 from actors.commands.output import Output, Row
 from actors.printable import utc_text
 from actors.tables import text_of
 
 if TYPE_CHECKING:
     from actors.model import Json
+
+
+NAMES = {"workflow": "workflow", "agent": "agent", "entity": "entity", "id": "id"}
+"""Fields that hold a name of something that the engine has, and of what."""
 
 
 class MessageName(click.ParamType[str]):
@@ -42,6 +46,8 @@ class MessageField(Field):
         key, equals, _ = incomplete.partition("=")
         if equals:
             choices = next((one["choices"] for one in message["fields"] if one["name"] == key), ())
+            if not choices and key in NAMES and any(one["name"] == key for one in message["fields"]):
+                choices = names(ctx, NAMES[key])
             return offered([f"{key}={choice}" for choice in choices], incomplete)
         given = {name for name, _ in ctx.params.get(param.name or "") or ()}
         wanted = sorted(message["fields"], key=lambda one: not one["required"])

@@ -38,13 +38,13 @@ def live_row(task: Row) -> Row:
     """A task that waits or runs, for ``ps``."""
     attempts = task["attempts"]
     running = next((one for one in reversed(attempts) if one["ended_at"] is None), None)
-    # That its first line has run is told with its end; until then it is known when the agent got it.
-    started = None if running is None else running["started_at"] or running["assigned_at"]
+    # When its first line ran is told with its report; until then it is known since when the agent has it.
+    since = None if running is None else running["started_at"] or running["assigned_at"]
     progress = task["progress"]
     return {
         **_of(task, ("id", "status", "priority")),
         "agent": None if running is None else running["agent"],
-        "for_s": None if started is None else round(max(0.0, time.time() - started), 1),
+        "for_s": None if since is None else round(max(0.0, time.time() - since), 1),
         "attempt": len(attempts),
         "preemptions": task["preemptions"],
         "progress": None if progress is None else f"{progress['fraction']:.0%} {progress['text']}".rstrip(),

@@ -98,7 +98,8 @@ class Latest:
         while not self._engine.interrupted:
             try:
                 for _, change in self._engine.changes(types=["task_preempted", "task_suspended"], follow=True):
-                    self.found.appendleft(change)
+                    if change["type"] != "gap":  # Which is told whatever was asked for.
+                        self.found.appendleft(change)
             except (Error, OSError):
                 pass  # The looks themselves say that the engine is gone.
             self._engine.pause_for(1.0)

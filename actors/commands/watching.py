@@ -5,26 +5,43 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem, ShellComplete
 
 from actors.commands.face import Face
 from actors.commands.kinds import Number
 from actors.commands.options import debug_option
-from actors.commands.tree import COMMANDS, run_command, unknown_command
+from actors.commands.tree import COMMANDS, run_command, tree, unknown_command
 from actors.errors import Error, RequestError
 from actors.printable import one_line
 from actors.status import Status, sentence, status_of
 
 LEAST_S = 0.1
+ENDLESS = ("watch", "top", "start", "shell")
 _HOME_AND_CLEAR = "\x1b[H\x1b[2J"
+
+
+class Watched(click.ParamType[str]):
+    """A word of the command that is watched: completed as if it stood alone."""
+
+    name = "command"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        words = [str(word) for word in ctx.params.get(param.name or "") or ()]
+        found = ShellComplete(tree, {"obj": ctx.ensure_object(Face)}, "", "").get_completions(words, incomplete)
+        return found if words else [item for item in found if item.value not in ENDLESS]
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N times.")
 @debug_option
 @click.argument("seconds", type=Number())
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
+@click.argument("command", nargs=-1, required=True, type=Watched(), metavar="COMMAND...")
 def watch(seconds: float, command: tuple[str, ...], count: int | None, debug: bool) -> int:  # noqa: ARG001, FBT001
     """Run a command again and again.
 
@@ -34,7 +51,7 @@ def watch(seconds: float, command: tuple[str, ...], count: int | None, debug: bo
     face = ctx.ensure_object(Face)
     if command[0] not in COMMANDS:
         raise RequestError(f"watch: {unknown_command(command[0])}")
-    if command[0] in ("watch", "top", "start", "shell"):
+    if command[0] in ENDLESS:
         raise RequestError(f"watch: '{command[0]}' does not end by itself; name a command such as 'queues'")
     shown = shlex.join(command)
     done, status = 0, Status.OK

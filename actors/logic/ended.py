@@ -54,8 +54,12 @@ def _completed(task: TaskView, last: AttemptView | None) -> dict[str, Any]:
 
 def _after(task: TaskView) -> str:
     """What it took before."""
-    counts = [(task.retries, "retries"), (task.preemptions, "preemptions"), (task.infra_losses, "losses of its agent")]
-    shown = ", ".join(f"{count} {what}" for count, what in counts if count)
+    counts = [
+        (task.retries, "retry", "retries"),
+        (task.preemptions, "preemption", "preemptions"),
+        (task.infra_losses, "loss of its agent", "losses of its agent"),
+    ]
+    shown = ", ".join(f"{count} {one if count == 1 else more}" for count, one, more in counts if count)
     return f", after {shown}" if shown else ""
 
 

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -75,6 +76,8 @@ class Gatekeeper:
             raise Refusal(429, "too_many", text, retry_after_s=1.0)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
             raise Refusal(431, "too_large", f"the headers may have {MAX_HEADERS:,} bytes in all")
+        if not _is_utf8(scope["raw_path"]):
+            raise Refusal(400, "request", "a name in the path is not UTF-8; write it in UTF-8")
         if local or self._access is None:
             return
         headers = _headers(scope)
@@ -174,6 +177,15 @@ class Rates:
         while len(self._left) > MAX_PEERS:
             self._left.popitem(last=False)
         return allowed
+
+
+def _is_utf8(path: bytes) -> bool:
+    """Whether the names in it are. In their place the server would read others, of replacement characters."""
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _headers(scope: Scope) -> dict[str, str]:

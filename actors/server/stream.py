@@ -130,6 +130,8 @@ class Changes:
             raise Refusal(429, "too_many", text, retry_after_s=5.0)
         place, restarted = self._place_after(after)
         self._subscribe()
+        if after is None:
+            place = self.last  # Behind the gap that was perhaps just told: it is before "from now on".
         follower = Follower(self, wanted, place, restarted=restarted)
         self._followers.add(follower)
         return follower

@@ -208,6 +208,17 @@ def test_the_doctor_sees_an_engine_and_one_that_does_not_answer(engine: Engine, 
     assert f"kill {os.getpid()}" in unseen["engine"].do
 
 
+def test_the_doctor_does_not_warn_of_an_address_that_this_very_engine_has(engine: Engine, tmp_path: Path) -> None:
+    asked = Asked(Path("definitions/trading"), tmp_path / "data")
+    about = json.loads((asked.data / "engine.json").read_text())
+    (asked.data / "engine.json").write_text(json.dumps({**about, "http": "http://127.0.0.1:8780"}))
+
+    seen = {one.what: one for one in findings(asked)}
+
+    assert seen["HTTP"].state is State.OK
+    assert seen["HTTP"].is_so == "the engine that runs here has http://127.0.0.1:8780"
+
+
 def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def broken(asked: Asked) -> Any:
         raise ZeroDivisionError

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from actors import Engine
-from actors.commands.top import Picture, headline, lines_of
+from actors.client.client import Client
+from actors.commands.top import Latest, Picture, headline, lines_of
 from tests.commands.conftest import CommandLine
 from tests.engine.command_line import Running
 
@@ -64,6 +66,30 @@ def test_top_prints_one_look_where_there_is_no_terminal(run: CommandLine, engine
     assert printed.status == 0
     assert "running 1" in printed.out
     assert "held_A_" in printed.out
+
+
+def test_what_was_missed_is_no_preemption() -> None:
+    class Told:
+        """A stream of changes that begins with a gap, and is over."""
+
+        interrupted = False
+
+        def changes(self, **asked: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+            assert asked["types"] == ["task_preempted", "task_suspended"]
+            yield "x-1", {"type": "gap", "utc": 0.0, "detail": {"lost": 3}}
+            yield "x-2", {"type": "task_preempted", "utc": 1.0, "task_id": "t"}
+            self.interrupted = True
+
+        def pause_for(self, seconds: float) -> bool:
+            return True
+
+        def interrupt(self) -> None:
+            pass
+
+    latest = Latest(cast("Client", Told()))
+    latest.close()
+
+    assert [change["task_id"] for change in latest.found] == ["t"]
 
 
 def test_rates_are_what_came_between_two_looks() -> None:

@@ -195,4 +195,4 @@ def test_why_of_an_ended_task_says_who_preempted_it_though_that_one_is_over(
     facts = watched.engine.why(ended.tasks[0].id)
 
     assert facts["preempted_by"] == urgent.tasks[0].id == ended.tasks[0].attempts[0].preempted_by
-    assert facts["why"].endswith(", attempt 2, after 1 preemptions")
+    assert facts["why"].endswith(", attempt 2, after 1 preemption")

@@ -62,6 +62,18 @@ def change(type_: ChangeType, detail: Mapping[str, Json] | None = None, *, prior
             "event rejected: TICK e1 000001 (full)",
         ),
         (ChangeType.GAP, {"lost": 12}, "(输出过慢, 略去 12 条)", "(output too slow: 12 lines left out)"),
+        (
+            ChangeType.GAP,
+            {"lost": 0, "unwatched": True},
+            "(一段时间无人跟随, 其间的变化未知)",
+            "(nobody followed for a while: what changed meanwhile is not known)",
+        ),
+        (
+            ChangeType.GAP,
+            {"lost": 0, "restarted": True},
+            "(引擎已重新启动, 此前的变化未知)",
+            "(the engine was started anew: what changed before is not known)",
+        ),
     ],
 )
 def test_a_change_reads_as_it_should(type_: ChangeType, detail: dict[str, Json], zh: str, en: str) -> None:

@@ -59,7 +59,15 @@ def test_a_message_is_sent_and_its_answer_is_plain_json(running: Engine) -> None
     ("actor", "message", "fields", "error", "said"),
     [
         ("keper", "Cancel", {}, NotFoundError, "no actor 'keper'; did you mean 'keeper'?"),
-        ("agent_7", "ReadStats", {}, NotFoundError, "no actor 'agent_7'"),
+        ("agent_7", "ReadStats", {}, NotFoundError, "no actor 'agent_7'; did you mean 'agent_1'?"),
+        (
+            "nobody",
+            "Cancel",
+            {},
+            NotFoundError,
+            "no actor 'nobody'; there are: router, keeper, scheduler, agent_0, agent_1",
+        ),
+        ("scheduler", "Nope", {}, NotFoundError, "takes no message 'Nope'; it takes: ReadQueues, ReadStats, Inspect"),
         (None, "ReadStats", {}, NotFoundError, "no actor null"),
         ("keeper", "Cancle", {}, NotFoundError, "the keeper takes no message 'Cancle'; did you mean 'Cancel'?"),
         ("keeper", "Cancel", {"id": "nothing"}, NotFoundError, "no unfinished instance or task 'nothing'"),
@@ -69,7 +77,13 @@ def test_a_message_is_sent_and_its_answer_is_plain_json(running: Engine) -> None
         ("keeper", "RunWorkflow", {"workflow": "flow", "entity": "a/b"}, RequestError, "an entity's id is text"),
         ("keeper", "PutEntity", {"seed": {"id": ""}}, RequestError, "an entity's id is text"),
         ("keeper", "ReadInstances", {"limit": 10**9}, RequestError, "limit is at most 10,000"),
-        ("router", "Publish", {"events": [{"type": "NOPE", "entity_id": "x"}]}, RequestError, "unknown event type"),
+        (
+            "router",
+            "Publish",
+            {"events": [{"type": "NOPE", "entity_id": "x"}]},
+            RequestError,
+            "unknown event type 'NOPE'; known are: ",
+        ),
         ("scheduler", "StopAgents", {"grace": 0}, RefusedError, "StopAgents is told by the engine's own parts"),
     ],
 )

@@ -137,7 +137,7 @@ ENDS = {
                      {"ended_by": "completion", "agent": "agent_0", "ran_ms": 40.0, "ended_at": SECOND + 0.04}),
     "completed after trouble": End(
         _completed_after_trouble, "study@x",
-        "it ended as completed on agent_0, attempt 4, after 1 retries, 1 preemptions, 1 losses of its agent",
+        "it ended as completed on agent_0, attempt 4, after 1 retry, 1 preemption, 1 loss of its agent",
         {"ended_by": "completion", "attempts": 4, "preempted_by": f"order_now_{SECOND}"},
     ),
     "failed": End(_failed, "study@x", "it ended as failed: ValueError: no such price (retry 1 of 1)",

@@ -141,3 +141,8 @@ def test_definitions_that_cannot_be_written_have_theirs_in_the_users_state(
 
     assert default_path(tmp_path).parent == tmp_path / "state" / "actors-engine"
     assert default_path(tmp_path) == default_path(f"{tmp_path}/.")
+
+
+def test_of_a_folder_that_is_not_there_no_engine_is_looked_for_elsewhere(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnreachable, match=r"there is no definitions folder .*/nowhere"):
+        find(None, tmp_path / "nowhere")

@@ -282,3 +282,14 @@ def test_a_page_of_large_data_is_made_as_it_is_taken(serve: Serve) -> None:
     page = shapes.Entities.model_validate_json(body)
     assert [row.data[:6] for row in page.items] == [f"{n:06}" for n in range(40)]
     assert most < 8_000_000
+
+
+def test_a_path_that_is_not_utf_8_names_nothing(serve: Serve) -> None:
+    """It would be read as one with other characters, and so be another entity's."""
+    client = serve(one_task("quick", isolation="thread")).client()
+    before = client.get("/v1/entities").json()
+
+    said = refused(client.put("/v1/entities/a%FFb", json={"phase": "idle"}), 400, "request")
+
+    assert said == "a name in the path is not UTF-8; write it in UTF-8"
+    assert client.get("/v1/entities").json() == before

@@ -278,6 +278,24 @@ def test_an_engine_is_subscribed_to_only_while_somebody_follows(monkeypatch: pyt
     assert [change["detail"] for _, change in told] == [{"lost": 0, "unwatched": True}]
 
 
+def test_who_follows_from_now_on_is_not_told_that_nobody_did_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "LINGER_S", 0.0)
+
+    async def story() -> list[Told]:
+        changes, engine = ring()
+        follower = changes.follow(Wanted())
+        tell(changes, engine, 1, tasks=1)
+        changes.leave(follower)
+        await asyncio.sleep(0.01)
+        fresh = changes.follow(Wanted())
+        fresh.close()
+        told = [one async for block in fresh.blocks() for one in as_told(block)]
+        changes.close()
+        return told
+
+    assert asyncio.run(story()) == []
+
+
 def test_too_many_followers_are_refused() -> None:
     async def story() -> None:
         changes, _ = ring(max_followers=1)

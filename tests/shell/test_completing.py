@@ -43,6 +43,10 @@ def offered(session: Session, line: str) -> list[str]:
         ('show "0', []),
         ("nosuch x", []),
         ("star", []),
+        ("send keeper PauseWorkflow workflow=s", ["workflow=slow"]),
+        ("watch 1 ru", ["run", "runs"]),
+        ("watch 1 to", []),
+        ("watch 1 drain agent_", ["agent_0", "agent_1"]),
     ],
 )
 def test_what_may_follow(session: Session, line: str, names: list[str]) -> None:

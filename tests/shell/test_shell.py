@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from actors import ChangeType
+from actors.commands.rows import live_row
 from actors.commands.tree import COMMANDS
 from actors.shell.running import Shell
 from actors.status import Status
@@ -286,3 +288,28 @@ def test_columns_line_up_where_characters_are_wide() -> None:
     lines = table([{"id": "000001", "name": "平安银行", "n": 0}, {"id": "2", "name": "A", "n": None}])
 
     assert lines == ["id      name      n", "000001  平安银行  0", "2       A         -"]
+
+
+def test_what_is_not_there_is_told_with_what_is_and_never_with_itself(session: Session) -> None:
+    session.type("send scheduler Nope", "send agent_0 Run", "send nobody Inspect", "inject NOPE A")
+
+    assert session.told == [
+        "the scheduler takes no message 'Nope'; it takes: ReadQueues, ReadStats, Inspect",
+        "the agent_0 takes no message 'Run'; it takes: ReadStats, Inspect",
+        "no actor 'nobody'; there are: router, keeper, scheduler, agent_0, agent_1",
+        "unknown event type 'NOPE'; known are: DATA_READY, HIGH_PRIORITY_ARRIVED",
+    ]
+
+
+def test_what_runs_is_listed_with_how_long_its_agent_has_had_it(session: Session) -> None:
+    started = threading.Event()
+    session.engine.subscribe(lambda change: started.set() if change.type is ChangeType.TASK_STARTED else None)
+    began = time.time()
+    session.type("put A phase=idle", "run slow A")
+    assert started.wait(10)
+    (running,) = session.client.tasks(10)[0]
+
+    row = live_row(running)
+
+    assert running["attempts"][0]["started_at"] is None
+    assert 0.0 <= row["for_s"] <= time.time() - began + 1.0
