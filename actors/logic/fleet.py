@@ -30,6 +30,7 @@ class Running:
         "protected",
         "reserved_at",
         "resumed",
+        "ripe_at",
         "sent",
         "serial",
         "stopping",
@@ -54,6 +55,8 @@ class Running:
         """It was suspended before; if the agent never heard that it goes on, it still is."""
         self.held_back = False
         """It may not be preempted just now: it has not run long enough, or there is no room to suspend it."""
+        self.ripe_at: Instant = 0
+        """When it has run long enough to be preempted."""
         self.protected = False
         """It may never be preempted."""
         self.stopping: StopReason | None = None

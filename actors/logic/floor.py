@@ -139,7 +139,7 @@ class Floor:
         running.protected = spent or not task.preemptible
         if running.protected:
             return
-        due = since + task.min_runtime_ms * NS_PER_MS if task.min_runtime_ms else now
+        running.ripe_at = due = since + task.min_runtime_ms * NS_PER_MS if task.min_runtime_ms else now
         if due > now:
             running.held_back = True
             self.effects.append(SetTimer(("min", running.attempt), due, MinRuntimeOver(running.attempt)))

@@ -146,7 +146,7 @@ class Scheduling:
             case AgingDue():
                 floor.aging.rang()
             case AttemptNoted() | NoteTaken() | ReleaseAttempt() | MinRuntimeOver():
-                self._about_running(message)
+                self._about_running(message, now)
             case AgentDied():
                 self._reports.died(message, now)
             case SchedulerRestored() | WorkReport():
@@ -209,7 +209,7 @@ class Scheduling:
             case _:
                 assert_never(message)
 
-    def _about_running(self, message: AttemptNoted | NoteTaken | ReleaseAttempt | MinRuntimeOver) -> None:
+    def _about_running(self, message: AttemptNoted | NoteTaken | ReleaseAttempt | MinRuntimeOver, now: Instant) -> None:
         """What concerns an attempt only while it has its agent; otherwise it comes too late."""
         floor = self.floor
         running = floor.running.get(message.attempt.task)
@@ -224,7 +224,8 @@ class Scheduling:
                 if not running.sent:
                     floor.send_off(running)
             case MinRuntimeOver():
-                if running.held_back:
+                # It may have rung for the stretch before, when the attempt has stood still since and goes on again.
+                if running.held_back and now >= running.ripe_at:
                     running.held_back = False
                     floor.fleet.offer_victim(running)
             case _:

@@ -254,6 +254,20 @@ def test_a_min_runtime_that_rings_for_an_attempt_that_is_gone_does_nothing() -> 
     assert world.instance("a").status == "completed"
 
 
+def test_a_min_runtime_that_rang_for_an_earlier_stretch_does_nothing() -> None:
+    """Found by a storm: it was on its way when its attempt was suspended, and came when that had been resumed."""
+    world = World(workflow("study", task("study", min_runtime_ms=200)), workflow("order", priority=0), agents=1)
+    world.run("study", "a")
+    world.pass_ms(50)
+
+    world.tell(SCHEDULER, MinRuntimeOver(world.told.jobs[0].attempt))
+    world.run("order", "now")
+
+    assert world.told.interrupted == []
+    world.pass_ms(150)
+    assert world.told.interrupted == [("study@a", PREEMPT)]
+
+
 def test_after_max_preemptions_a_task_is_protected() -> None:
     world = World(workflow("study", task("study", max_preemptions=2)), workflow("order", priority=0), agents=1)
     world.run("study", "a")
