@@ -270,7 +270,8 @@ def _waits(waiting: Waiting) -> Waits:
 
 def _runs(running: Running) -> Runs:
     agent = running.agent
-    since = 0  # Of when it was assigned, its agent and the crashed scheduler know different instants.
+    # Of when it was assigned, its agent and the crashed scheduler know different instants; the agent's counts now.
+    since = running.ripe_at - running.job.task.min_runtime_ms * NS_PER_MS
     return Runs(
         _waits(running.waiting), agent.name, agent.incarnation, running.serial, since, running.priority,
         running.own, running.sent, running.stopping, running.suspending, running.stuck, not running.held_back,
