@@ -53,6 +53,25 @@ def test_a_running_task_that_is_raised_is_a_victim_no_more() -> None:
     assert world.told.interrupted == [("study@low1", PREEMPT)]
 
 
+@pytest.mark.parametrize("raised", [{"low2": 0}, {"low3": 0}, {"low2": 1, "low3": 1}])
+def test_an_agent_freed_for_nobody_is_known_by_what_its_attempt_counts_as_now(
+    raised: dict[str, int],
+) -> None:
+    """Found by a storm: one whose attempt had been raised meanwhile hid the other, and a third victim was taken."""
+    world = full_world(workflow("order", priority=0), agents=3)
+    world.deaf |= {"study"}
+    world.run("order", "a", "b")
+    assert world.told.interrupted == [("study@low2", PREEMPT), ("study@low3", PREEMPT)]
+    world.cancel("a")
+    world.cancel("b")
+
+    for entity, priority in raised.items():
+        world.set_priority(entity, priority)
+    world.run("order", "c")
+
+    assert world.told.interrupted == [("study@low2", PREEMPT), ("study@low3", PREEMPT)]
+
+
 def test_a_waiting_task_that_is_lowered_lets_others_go_first() -> None:
     world = full_world(workflow("same", priority=2), agents=1)
     world.run("same", "a", "b")
